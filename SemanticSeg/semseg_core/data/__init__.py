@@ -1,0 +1,1 @@
+"""Images and label maps: as values, and as files."""

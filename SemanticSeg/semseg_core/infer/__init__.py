@@ -1,0 +1,1 @@
+"""Applying a model: features, probabilities, decisions on the tree."""

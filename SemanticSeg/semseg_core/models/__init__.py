@@ -1,0 +1,1 @@
+"""Networks, their model card, and model directories."""

@@ -1,0 +1,1 @@
+"""Fine-tuning: its configuration, its events, its loop."""

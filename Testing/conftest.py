@@ -1,0 +1,67 @@
+"""Fixtures for all tiers: small trees, a rotated volume grid, and the folder of real volumes where there is one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from semseg_core.geometry import Grid
+from semseg_core.labels.tree import Label, LabelTree
+
+
+@pytest.fixture
+def brain_tree() -> LabelTree:
+    """Six labels, ragged: brain → (left → (cortex, white matter), right, fluid)."""
+    return LabelTree(
+        (
+            Label(1, "brain", 10),
+            Label(2, "left", 20, parent=1),
+            Label(3, "cortex", 3, parent=2, color=(0.9, 0.6, 0.5)),
+            Label(4, "white matter", 4, parent=2, color=(0.9, 0.9, 0.8)),
+            Label(5, "right", 5, parent=1),
+            Label(6, "fluid", 6, parent=1, color=(0.2, 0.4, 0.9)),
+        ),
+        title="six labels",
+    )
+
+
+@pytest.fixture
+def weighted_tree() -> LabelTree:
+    """The ragged tree with edge lengths whose distances, losses and metrics were worked out by hand; leaves x1 x2 x3 y1 y2."""
+    return LabelTree(
+        (
+            Label(1, "root", 1),
+            Label(2, "X", 2, parent=1, length=1.0),
+            Label(3, "x1", 3, parent=2, length=0.5),
+            Label(4, "XX", 4, parent=2, length=0.4),
+            Label(5, "x2", 5, parent=4, length=0.2),
+            Label(6, "x3", 6, parent=4, length=0.3),
+            Label(7, "Y", 7, parent=1, length=0.7),
+            Label(8, "y1", 8, parent=7, length=0.25),
+            Label(9, "y2", 9, parent=7, length=0.15),
+        ),
+        title="weighted",
+    )
+
+
+@pytest.fixture
+def oblique_grid() -> Grid:
+    """4 × 5 × 6 voxels (k, j, i), spacing 3 × 2 × 1 mm, turned by 30° about S, origin off zero."""
+    turn = np.deg2rad(30.0)
+    rotation = np.array([[np.cos(turn), -np.sin(turn), 0.0], [np.sin(turn), np.cos(turn), 0.0], [0.0, 0.0, 1.0]])
+    affine = np.eye(4)
+    affine[:3, :3] = rotation @ np.diag((1.0, 2.0, 3.0))
+    affine[:3, 3] = (-11.0, 7.5, 40.0)
+    return Grid((4, 5, 6), affine)
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of real volumes named by SEMANTICSEG_TEST_DATA; tests that need it are skipped where it is unset."""
+    folder = os.environ.get("SEMANTICSEG_TEST_DATA")
+    if not folder:
+        pytest.skip("SEMANTICSEG_TEST_DATA is not set: real volumes are not here")
+    return Path(folder)
