@@ -1,0 +1,127 @@
+"""`semseg`, also `python -m semseg_core`: collects the commands, runs one, and turns errors into a sentence and an exit code.
+
+Exit codes: 0 done, 2 bad input, 3 a missing dependency, 4 out of memory, 130 cancelled, 1 a bug of ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+
+from semseg_core import __version__
+from semseg_core.cli.progress import sink_for
+from semseg_core.errors import CancelledError, DependencyError, MemoryLimitError, SemSegError
+from semseg_core.train.events import EventSink, Failed
+
+COMMANDS = ("tree", "scribble", "finetune", "predict", "evaluate", "losses", "run", "doctor")
+
+BUG_EXIT_CODE = 1
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Args:
+        argv: Arguments without the program's name; those of the process when None.
+    """
+    try:
+        arguments = build_parser().parse_args(argv)
+        return _run(arguments, sink_for(arguments.progress))
+    except SemSegError as error:  # an option's own check refused its value
+        return _report(error, error.exit_code)
+    except KeyboardInterrupt:
+        return _report(CancelledError("cancelled"), CancelledError.exit_code)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with all commands."""
+    parser = argparse.ArgumentParser(
+        prog="semseg",
+        description="Many-class segmentation from scribbles on a label tree. For research; not a medical device.",
+    )
+    parser.add_argument("--version", action="version", version=f"semseg {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        importlib.import_module(f"semseg_core.cli.{name}").add_parser(commands)
+    _add_common_options(parser)
+    return parser
+
+
+class Cancellation:
+    """Whether the user pressed Ctrl-C or the process was asked to end.
+
+    A command that polls ends in its own way, keeping what is worth keeping; a second signal ends it at once. All other
+    commands end at once.
+    """
+
+    def __init__(self, polled: bool) -> None:
+        self._polled = polled
+        self._asked = False
+        for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), self._on_signal)
+
+    def __call__(self) -> bool:
+        """Whether to stop."""
+        return self._asked
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        del number, frame
+        if self._asked or not self._polled:
+            raise KeyboardInterrupt
+        self._asked = True
+
+
+def _run(arguments: argparse.Namespace, on_event: EventSink) -> int:
+    try:
+        arguments.run(arguments, on_event, Cancellation(getattr(arguments, "polls", False)))
+        sys.stdout.flush()
+    except SemSegError as error:
+        failure, code = error, error.exit_code
+    except KeyboardInterrupt:
+        failure, code = CancelledError("cancelled"), CancelledError.exit_code
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("semseg_core"):
+            failure, code = error, BUG_EXIT_CODE
+        else:
+            failure = DependencyError(f"the Python package '{error.name}' is not installed; install it with: pip install {error.name}")
+            code = failure.exit_code
+    except MemoryError:
+        failure = MemoryLimitError("out of memory; close other programs, or use a smaller volume")
+        code = failure.exit_code
+    except BrokenPipeError:  # the reader of our output (head, less) has left
+        sys.stderr.close()
+        return 0
+    except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a sentence; --debug shows it whole
+        failure, code = error, BUG_EXIT_CODE
+    else:
+        return 0
+    on_event(Failed(str(failure), code))
+    return _report(failure, code, arguments.debug)
+
+
+def _report(error: Exception, code: int, debug: bool = False) -> int:
+    """One sentence on stderr; the traceback too where asked for."""
+    if debug:
+        traceback.print_exception(error)
+    if code == BUG_EXIT_CODE:
+        sentence = f"unexpected error, please report it with the output of --debug: {type(error).__name__}: {error}"
+    else:
+        sentence = str(error)
+    print(f"semseg: {sentence}", file=sys.stderr)
+    return code
+
+
+def _add_common_options(parser: argparse.ArgumentParser) -> None:
+    """Give every command, however nested, `--progress` and `--debug`."""
+    nested = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]  # argparse has no public way
+    for action in nested:
+        for command in dict.fromkeys(action.choices.values()):
+            _add_common_options(command)
+    if not nested:
+        parser.add_argument("--progress", choices=("bar", "json", "none"), default="bar", help="how progress is shown (default: bar)")
+        parser.add_argument("--debug", action="store_true", help="show the traceback of an error")

@@ -1,0 +1,1 @@
+"""What a voxel looks like and where it lies: features for learning from few annotated voxels."""
