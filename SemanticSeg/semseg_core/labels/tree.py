@@ -7,63 +7,18 @@ leaf index are derived, and never stored in a file.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from semseg_core.errors import LabelTreeError
+from semseg_core.labels.invariants import children_of, depth_first, unique_labels
+from semseg_core.labels.label import UNKNOWN, Code, Label, Terminology, check_label
 
-UNKNOWN = 0
-"""Value of a voxel nobody labelled. It is never a class; background, where wanted, is a label like any other."""
+__all__ = ("UNKNOWN", "Code", "Label", "LabelTree", "Terminology")
 
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A coded concept as in DICOM: coding scheme, value and meaning, for example `SCT`, `10200004`, `Liver`."""
-
-    scheme: str
-    value: str
-    meaning: str
-
-
-@dataclass(frozen=True, slots=True)
-class Terminology:
-    """What a label means, in codes. Category and type are what DICOM SEG requires of a segment."""
-
-    category: Code
-    type: Code
-    type_modifier: Code | None = None
-    region: Code | None = None
-    region_modifier: Code | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """One node of the tree.
-
-    Args:
-        id: Our own stable number, at least 1.
-        name: What a person calls it; unique among its siblings, without `/`.
-        value: Its value in label maps, at least 1 (0 is unknown); inner labels have one too.
-        parent: Id of the parent, None for the root.
-        color: Red, green, blue in 0…1.
-        code: The key the label had in the file it came from.
-        terminology: Coded meaning, where known.
-        length: Length of the edge to the parent, finite and not negative; without meaning for the root.
-    """
-
-    id: int
-    name: str
-    value: int
-    parent: int | None = None
-    color: tuple[float, float, float] = (0.5, 0.5, 0.5)
-    code: str | None = None
-    terminology: Terminology | None = None
-    length: float = 1.0
-
-    def __str__(self) -> str:
-        return f"label {self.id} '{self.name}'"
+COMPARED_FIELDS = ("labels", "title", "provenance", "channels", "ignored_values", "next_id", "next_value")
+"""What makes two trees equal; the rest is derived from it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,10 +32,12 @@ class LabelTree:
         channels: Names of the image channels the tree is meant for; empty when it does not say.
         ignored_values: Values in label maps that mean *unknown* besides 0.
         next_id: The id the next new label gets; at least one more than any id ever used.
+        next_value: The value the next new label gets; above all ever used or ignored: old label maps keep their meaning.
 
     Raises:
-        LabelTreeError: On no root or several, a missing parent, a cycle, a repeated id, value or sibling name, a value below 1
-            or also listed as ignored, an empty name or one with `/`, a color outside 0…1, or a length that is negative or not finite.
+        LabelTreeError: On no root or several, a missing parent, a cycle, a repeated id, value or sibling name, a label with two
+            parents, an id or value outside 1…2³¹-1, a value also listed as ignored, an empty or untidy name or one with `/`,
+            a color outside 0…1, or a length that is negative or not finite.
     """
 
     labels: tuple[Label, ...]
@@ -89,25 +46,27 @@ class LabelTree:
     channels: tuple[str, ...] = ()
     ignored_values: frozenset[int] = frozenset()
     next_id: int = 0
+    next_value: int = 0
     _positions: dict[int, int] = field(init=False, repr=False)
     _children: dict[int | None, tuple[int, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         labels = tuple(self.labels)
         for label in labels:
-            _check_label(label)
-        by_id = _unique(labels)
-        children = _children_of(labels, by_id)
-        ordered = _depth_first(labels, by_id, children)
-        highest = max(by_id)
+            check_label(label)
+        by_id = unique_labels(labels)
+        children = children_of(labels, by_id)
+        ordered = depth_first(labels, by_id, children)
         ignored = frozenset(int(value) for value in self.ignored_values)
         clash = next((label for label in ordered if label.value in ignored), None)
         if clash is not None:
-            raise LabelTreeError(f"{clash}: its value {clash.value} is also listed as meaning unknown; remove it from one of the two")
+            raise LabelTreeError(f"{clash}: its value {clash.value} is also listed as unknown; remove it from one of the two")
         object.__setattr__(self, "labels", ordered)
         object.__setattr__(self, "channels", tuple(self.channels))
         object.__setattr__(self, "ignored_values", ignored)
-        object.__setattr__(self, "next_id", max(self.next_id, highest + 1))
+        object.__setattr__(self, "next_id", max(self.next_id, max(by_id) + 1))
+        highest_value = max(max(label.value for label in labels), max(ignored, default=0))
+        object.__setattr__(self, "next_value", max(self.next_value, highest_value + 1))
         object.__setattr__(self, "_positions", {label.id: position for position, label in enumerate(ordered)})
         object.__setattr__(self, "_children", children)
 
@@ -128,8 +87,7 @@ class LabelTree:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, LabelTree):
             return NotImplemented
-        mine = (self.labels, self.title, self.provenance, self.channels, self.ignored_values, self.next_id)
-        return mine == (other.labels, other.title, other.provenance, other.channels, other.ignored_values, other.next_id)
+        return all(getattr(self, name) == getattr(other, name) for name in COMPARED_FIELDS)
 
     def __hash__(self) -> int:
         return hash(self.labels)
@@ -302,7 +260,7 @@ class LabelTree:
         """
         if key in self.by_path:
             return self.by_path[key]
-        if key.startswith("id:") and key[3:].isdigit():
+        if key.startswith("id:") and key[3:].isdecimal():
             return self[int(key[3:])]
         matches = [label for label in self.labels if key in (label.name, label.code)]
         if len(matches) == 1:
@@ -314,74 +272,3 @@ class LabelTree:
 
     def __repr__(self) -> str:
         return f"LabelTree('{self.title}', {len(self)} labels, {len(self.leaves)} leaves, height {self.height})"
-
-
-def _check_label(label: Label) -> None:
-    """Refuse what is wrong with one label by itself."""
-    if label.id < 1:
-        raise LabelTreeError(f"{label}: ids start at 1; give it a positive id")
-    if not label.name.strip() or "/" in label.name:
-        raise LabelTreeError(f"{label}: a name must not be empty or contain '/'; rename it")
-    if label.value < 1:
-        raise LabelTreeError(f"{label}: its value is {label.value}, but 0 means unknown and values start at 1; give it a free one")
-    if not math.isfinite(label.length) or label.length < 0:
-        raise LabelTreeError(f"{label}: its edge length is {label.length}; give a finite number, 0 or more")
-    if len(label.color) != 3 or not all(0.0 <= channel <= 1.0 for channel in label.color):
-        raise LabelTreeError(f"{label}: its color is {label.color}; give red, green and blue within 0…1")
-
-
-def _unique(labels: tuple[Label, ...]) -> dict[int, Label]:
-    """The labels by id, after refusing repeated ids and values."""
-    if not labels:
-        raise LabelTreeError("label tree: it has no labels; add at least a root")
-    by_id: dict[int, Label] = {}
-    by_value: dict[int, Label] = {}
-    for label in labels:
-        if label.id in by_id:
-            raise LabelTreeError(f"{label}: id {label.id} is also that of '{by_id[label.id].name}'; ids must differ")
-        if label.value in by_value:
-            raise LabelTreeError(f"{label}: value {label.value} is also that of {by_value[label.value]}; give one of them a free value")
-        by_id[label.id] = label
-        by_value[label.value] = label
-    return by_id
-
-
-def _children_of(labels: tuple[Label, ...], by_id: dict[int, Label]) -> dict[int | None, tuple[int, ...]]:
-    """Ids of children by parent id, after refusing orphans, several roots, and siblings of one name."""
-    children: dict[int | None, list[int]] = {}
-    names: set[tuple[int | None, str]] = set()
-    for label in labels:
-        if label.parent is not None and label.parent not in by_id:
-            raise LabelTreeError(f"{label}: its parent {label.parent} does not exist; add that label or choose another parent")
-        if label.parent is not None and (label.parent, label.name) in names:
-            above = by_id[label.parent].name
-            raise LabelTreeError(f"{label}: '{above}' already has a child of this name; rename one of them")
-        names.add((label.parent, label.name))
-        children.setdefault(label.parent, []).append(label.id)
-    roots = children.pop(None, [])
-    if len(roots) > 1:
-        listed = ", ".join(str(by_id[root]) for root in roots[:5])
-        raise LabelTreeError(f"label tree: {len(roots)} roots ({listed}); put them under one common parent")
-    return {parent: tuple(ids) for parent, ids in children.items()}
-
-
-def _depth_first(
-    labels: tuple[Label, ...], by_id: dict[int, Label], children: dict[int | None, tuple[int, ...]]
-) -> tuple[Label, ...]:
-    """The labels from the root down, after refusing cycles. Iterative: a chain of 100 000 labels must not recurse."""
-    root = next((label for label in labels if label.parent is None), None)
-    ordered: list[Label] = []
-    waiting = [] if root is None else [root.id]
-    while waiting:
-        label = by_id[waiting.pop()]
-        ordered.append(label)
-        waiting.extend(reversed(children.get(label.id, ())))
-    if len(ordered) < len(labels):
-        reached = {label.id for label in ordered}
-        lost = next(label for label in labels if label.id not in reached)
-        seen: set[int] = set()
-        while lost.id not in seen:  # walk up to a label that really lies on the cycle
-            seen.add(lost.id)
-            lost = by_id[lost.parent]
-        raise LabelTreeError(f"{lost}: its parent {by_id[lost.parent]} is its own descendant; give it another parent")
-    return tuple(ordered)

@@ -1,0 +1,1 @@
+"""File formats of label trees, one family a file. Each reads text into labels and, where people need it, writes them."""
