@@ -1,0 +1,203 @@
+"""What all losses share: unknown targets, annotated voxels in chunks, and one autograd function with a given gradient.
+
+Rows of logits (N, L) and dense logits (B, L, *spatial) are read the same way, as items of (L, S): a row tensor is one item whose
+classes lie next to each other in memory. Chunks are handed out as (M, L) views in whichever of the two memory orders the logits
+have, because turning one into the other costs as much as the loss itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+
+from semseg_core.errors import InputError, ShapeError
+
+UNKNOWN_TARGET = -1
+"""Target of a voxel nobody labelled. A target on the root says no more, and counts as unknown too."""
+
+CHUNK_ELEMENTS = {"cpu": 1 << 19}
+"""Logits worked on at a time: on a CPU what its caches hold, since fresh memory costs more there than arithmetic."""
+
+DEVICE_CHUNK_ELEMENTS = 1 << 26
+"""The same on other devices, where launches cost more than memory."""
+
+Evaluate = Callable[[torch.Tensor, bool], tuple[torch.Tensor, torch.Tensor | None]]
+"""Takes detached logits and whether a gradient is wanted; gives the loss, a scalar, and its gradient by the logits."""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Annotated voxels of one item.
+
+    Args:
+        item: Which item of the batch.
+        voxels: Their flat indices, a slice where all voxels of the item are annotated, else (M,) int64.
+        logits: (M, L), float32 or float64; a view where possible, so never written to.
+        positions: Marked label of each voxel, (M,) int64, at least 1.
+    """
+
+    item: int
+    voxels: slice | torch.Tensor
+    logits: torch.Tensor
+    positions: torch.Tensor
+
+
+class Annotated:
+    """The annotated voxels of a batch, and where their gradient goes.
+
+    Args:
+        logits: (N, L) or (B, L, *spatial), any floating dtype.
+        targets: Positions in depth-first order, (N,) or (B, *spatial), an integer dtype; -1 is unknown.
+        leaves: Number of leaves, L.
+        labels: Number of labels in the tree, V + 1.
+
+    Raises:
+        ShapeError: If the shapes do not belong together.
+        InputError: If targets are no integers, or a target is no position of the tree.
+    """
+
+    def __init__(self, logits: torch.Tensor, targets: torch.Tensor, leaves: int, labels: int) -> None:
+        lowest = check_targets(logits, targets, leaves, labels)
+        self._logits = as_items(logits)
+        self._targets = targets.reshape(self._logits.shape[0], -1)
+        every = lowest > 0
+        self._voxels = [None if every else torch.nonzero(item > 0).squeeze(1) for item in self._targets]
+        size = self._targets.shape[1]
+        self.counts = tuple(size if voxels is None else len(voxels) for voxels in self._voxels)
+
+    def __len__(self) -> int:
+        """Number of annotated voxels in the batch."""
+        return sum(self.counts)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """The annotated voxels, chunk by chunk, items in order."""
+        leaves = self._logits.shape[1]
+        limit = CHUNK_ELEMENTS.get(self._logits.device.type, DEVICE_CHUNK_ELEMENTS)
+        step = max(1, limit // leaves)
+        for item, (voxels, count) in enumerate(zip(self._voxels, self.counts, strict=True)):
+            for start in range(0, count, step):
+                part = slice(start, min(start + step, count)) if voxels is None else voxels[start : start + step]
+                logits = _read(self._logits[item], part)
+                if logits.dtype not in (torch.float32, torch.float64):
+                    logits = logits.float()
+                yield Chunk(item, part, logits, self._targets[item, part].long())
+
+    def empty_gradient(self, logits: torch.Tensor) -> torch.Tensor:
+        """A gradient for `write`, zero wherever no voxel is annotated."""
+        every = len(self) == self._targets.numel()
+        return torch.empty_like(logits) if every else torch.zeros_like(logits)
+
+    @staticmethod
+    def write(gradient: torch.Tensor, chunk: Chunk, rows: torch.Tensor, share: float = 1.0) -> None:
+        """Put the gradient (M, L) of a chunk, times `share`, where its logits came from."""
+        item = as_items(gradient)[chunk.item]
+        if isinstance(chunk.voxels, slice):
+            torch.mul(rows.t(), share, out=item[:, chunk.voxels])
+        elif item.stride(0) == 1:
+            item.t().index_copy_(0, chunk.voxels, rows.mul(share).to(item.dtype))
+        else:
+            item.index_copy_(1, chunk.voxels, rows.t().mul(share).to(item.dtype))
+
+    @staticmethod
+    def read(gradient: torch.Tensor, chunk: Chunk) -> torch.Tensor:
+        """What `write` put there, (M, L)."""
+        return _read(as_items(gradient)[chunk.item], chunk.voxels)
+
+
+def as_items(logits: torch.Tensor) -> torch.Tensor:
+    """Rows (N, L) or dense logits (B, L, *spatial) as a view (B, L, S)."""
+    return logits.t().unsqueeze(0) if logits.dim() == 2 else logits.view(*logits.shape[:2], -1)
+
+
+def softmax(logits: torch.Tensor) -> torch.Tensor:
+    """Softmax over the leaves of (M, L) in the memory order of the logits."""
+    return logits.softmax(1) if logits.stride(1) == 1 else logits.t().softmax(0).t()
+
+
+def take_rows(table: torch.Tensor, positions: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """Rows (M, L) of a table (V + 1, L) in the memory order of `like`; a fresh tensor."""
+    if like.stride(1) == 1:
+        return table.index_select(0, positions)
+    return table.t().index_select(1, positions).t()
+
+
+def analytic(logits: torch.Tensor, evaluate: Evaluate) -> torch.Tensor:
+    """A scalar loss whose gradient is computed together with its value, at autocast's expense switched off.
+
+    The gradient is held until the backward pass takes it, so memory peaks at one tensor of the logits' size; a second backward
+    pass over the same graph evaluates again.
+    """
+    if logits.dim() > 2 and not _is_viewable(logits):
+        logits = logits.contiguous()
+    return _Analytic.apply(logits, evaluate)
+
+
+def check_targets(logits: torch.Tensor, targets: torch.Tensor, leaves: int, labels: int) -> int:
+    """The lowest target, after refusing targets that do not belong to the logits or the tree.
+
+    Raises:
+        ShapeError: If the shapes do not belong together.
+        InputError: If targets are no integers, or a target is no position of the tree.
+    """
+    expected = (logits.shape[0], *logits.shape[2:])
+    if logits.dim() < 2 or logits.shape[1] != leaves:
+        raise ShapeError(f"logits: expected (N, {leaves}) or (B, {leaves}, *spatial), one channel per leaf, got {tuple(logits.shape)}")
+    if tuple(targets.shape) != expected:
+        raise ShapeError(f"targets: expected {expected} for logits {tuple(logits.shape)}, got {tuple(targets.shape)}")
+    if targets.dtype == torch.bool or targets.is_floating_point():
+        raise InputError(f"targets: expected positions in the tree as integers, got {targets.dtype}")
+    if not targets.numel():
+        return UNKNOWN_TARGET
+    lowest, highest = (int(bound) for bound in torch.aminmax(targets))
+    if lowest < UNKNOWN_TARGET or highest >= labels:
+        wrong = lowest if lowest < UNKNOWN_TARGET else highest
+        raise InputError(f"targets: {wrong} is no position of a tree of {labels} labels; expected 0 to {labels - 1}, or -1 for unknown")
+    return lowest
+
+
+class _Analytic(torch.autograd.Function):
+    """Value and gradient as `evaluate` gives them."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, logits: torch.Tensor, evaluate: Evaluate) -> torch.Tensor:
+        ctx.evaluate = evaluate
+        value, ctx.gradient = _without_autocast(evaluate, logits, ctx.needs_input_grad[0])
+        ctx.save_for_backward(logits)
+        return value
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: torch.autograd.function.FunctionCtx, upstream: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (logits,) = ctx.saved_tensors
+        gradient, ctx.gradient = ctx.gradient, None
+        if gradient is None:
+            _, gradient = _without_autocast(ctx.evaluate, logits, True)
+        # A pass over a large gradient is worth avoiding where looking at the factor is free.
+        if upstream.device.type != "cpu" or float(upstream) != 1.0:
+            gradient.mul_(upstream)
+        return gradient, None
+
+
+def _without_autocast(evaluate: Evaluate, logits: torch.Tensor, wanted: bool) -> tuple[torch.Tensor, torch.Tensor | None]:
+    with torch.autocast(logits.device.type, enabled=False):
+        return evaluate(logits.detach(), wanted)
+
+
+def _is_viewable(logits: torch.Tensor) -> bool:
+    """Whether the voxels of each item can be counted in one stride."""
+    try:
+        logits.view(*logits.shape[:2], -1)
+    except RuntimeError:
+        return False
+    return True
+
+
+def _read(item: torch.Tensor, voxels: slice | torch.Tensor) -> torch.Tensor:
+    """Voxels (M, L) of an item (L, S), in its memory order."""
+    if isinstance(voxels, slice):
+        return item[:, voxels].t()
+    if item.stride(0) == 1:
+        return item.t().index_select(0, voxels)
+    return item.index_select(1, voxels).t()
