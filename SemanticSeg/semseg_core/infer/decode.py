@@ -164,7 +164,7 @@ def build_decoder(tree: LabelTree, level: int | str = "leaf", min_confidence: fl
     if not 0.0 <= min_confidence <= 1.0:
         raise InputError(f"minimum confidence {min_confidence}: give a probability within 0…1")
     if level == "auto" and minimum_cost:
-        raise InputError("minimum cost: level 'auto' at a minimum confidence of 0.5 has the least cost already; choose one of them")
+        raise InputError("minimum cost: level 'auto' with minimum confidence 0.5 has the least cost already; choose one of them")
     if level == "leaf" or (level == "auto" and len(tree) == 1):
         return CutDecoder(tree, tree.leaves, min_confidence, minimum_cost)
     if level == "auto":
@@ -184,8 +184,9 @@ def decode(
     """Decide once, on the device of the probabilities, (N, L); see `build_decoder` for the arguments.
 
     Example:
-        >>> head = Label(1, "head", 1), Label(2, "brain", 2, 1), Label(3, "left", 3, 2), Label(4, "right", 4, 2), Label(5, "skull", 5, 1)
-        >>> decode(torch.tensor([[0.45, 0.35, 0.2]]), LabelTree(head), "auto", 0.5)
+        >>> head = Label(1, "head", 1), Label(2, "brain", 2, 1), Label(3, "left", 3, 2), Label(4, "right", 4, 2)
+        >>> tree = LabelTree((*head, Label(5, "skull", 5, 1)))
+        >>> decode(torch.tensor([[0.45, 0.35, 0.2]]), tree, "auto", 0.5)
         Decisions(label_ids=tensor([2], dtype=torch.int32), confidence=tensor([0.8000]))
     """
     return build_decoder(tree, level, min_confidence, minimum_cost).to(probabilities.device)(probabilities)

@@ -44,7 +44,8 @@ def test_the_leaf_decision_is_the_most_probable_leaf_or_unknown(weighted_tree: L
     answers = decode(rows, weighted_tree, "leaf", 0.5)
     assert answers.label_ids.tolist() == [0, Y2]
     assert answers.confidence.tolist() == pytest.approx([0.3, 0.9])
-    assert answers.label_ids.dtype == torch.int32 and answers.confidence.dtype == torch.float32
+    assert answers.label_ids.dtype == torch.int32
+    assert answers.confidence.dtype == torch.float32
     assert decode(rows, weighted_tree).label_ids.tolist() == [X3, Y2]
 
 
@@ -127,7 +128,8 @@ def test_minimum_cost_reproduces_the_published_rule(weighted_tree: LabelTree) ->
     rows = torch.tensor([[0.1, 0.2, 0.3, 0.25, 0.15], *SCATTERED])
     # Expected costs of the second row: 1.466, 1.386, 1.448, 1.478, 1.588; of the first: 1.545, 1.265, 1.265, 1.61, 1.59.
     answers = decode(rows, weighted_tree, "leaf", minimum_cost=True)
-    assert answers.label_ids[0].item() in (X2, X3) and answers.label_ids[1].item() == X2
+    assert answers.label_ids[0].item() in (X2, X3)
+    assert answers.label_ids[1].item() == X2
     assert answers.confidence[1].item() == pytest.approx(0.19)
     assert decode(rows, weighted_tree, "leaf", 0.2, minimum_cost=True).label_ids[1].item() == 0
 
@@ -163,7 +165,8 @@ def test_no_rows_half_precision_and_broken_rows_are_no_trouble(weighted_tree: La
     assert decoder(torch.zeros(0, 5)).label_ids.shape == (0,)
     assert decoder(torch.eye(5, dtype=torch.bfloat16)).confidence.tolist() == [1.0] * 5
     broken = decoder(torch.full((1, 5), float("nan")))
-    assert broken.label_ids.tolist() == [0] and broken.confidence.tolist() == [0.0]
+    assert broken.label_ids.tolist() == [0]
+    assert broken.confidence.tolist() == [0.0]
 
 
 def test_a_tree_of_one_label_always_answers_it() -> None:
