@@ -1,0 +1,194 @@
+"""The feature bank: multi-scale appearance and location of any point of a volume, from maps computed once.
+
+The volume becomes a pyramid along the anatomical axes. Each level holds the image and its derivatives at that scale; a point's
+features are interpolated from all levels, so that coarse scales cost little memory and the input's grid does not matter.
+Features are listed in a fixed order by `feature_names`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from semseg_core.data.resample import anatomical_grid, resample, sample_linear
+from semseg_core.data.volume import Volume
+from semseg_core.errors import CancelledError
+from semseg_core.features.anatomy import BodyFrame, foreground_mask
+from semseg_core.geometry import Grid
+
+LEVELS = 4
+"""Scales: 1, 2, 4 and 8 times the working spacing; at 2 mm they see 2 to 16 mm, and by offsets up to 64 mm."""
+
+COORDINATES = ("R", "A", "S")
+"""The last features: position relative to the body."""
+
+WIDE_SCALE = 4
+"""From this scale on, levels also hold what lies around a point."""
+
+OFFSETS = (2, 4)
+"""Steps, in voxels of a wide level, at which the surroundings of a point are looked at in six directions."""
+
+MAPS_PER_CHANNEL = ("value", "dR", "dA", "dS", "curvature1", "curvature2", "curvature3")
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """One scale of the pyramid: maps (M, D, H, W) on a grid."""
+
+    maps: torch.Tensor
+    grid: Grid
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureBank:
+    """Everything needed to describe any point of one volume.
+
+    Args:
+        levels: From fine to coarse.
+        depth: Signed distance to the body's surface, positive inside, (1, D, H, W), in units of 30 mm, on the third level's grid.
+        frame: Where the body is.
+        foreground: The body itself, (D, H, W) bool, on the second level's grid.
+        channel_count: Number of image channels.
+    """
+
+    levels: tuple[Level, ...]
+    depth: Level
+    frame: BodyFrame
+    foreground: Level
+    channel_count: int
+
+    def sample(self, points_ras: torch.Tensor) -> torch.Tensor:
+        """Features of points.
+
+        Args:
+            points_ras: (N, 3) float32, RAS millimetres, on the bank's device.
+
+        Returns:
+            (N, F) float32, in the order of `feature_names`.
+        """
+        maps = [sample_linear(level.maps, level.grid, points_ras) for level in (*self.levels, self.depth)]
+        return torch.cat([*maps, self.body_coordinates(points_ras)], dim=1)
+
+    def inside(self, points_ras: torch.Tensor) -> torch.Tensor:
+        """Whether points lie in the body, (N,) bool."""
+        return sample_linear(self.foreground.maps, self.foreground.grid, points_ras)[:, 0] >= 0.5
+
+    def body_coordinates(self, points_ras: torch.Tensor) -> torch.Tensor:
+        """Position relative to the body along R, A, S, (N, 3): -1…1 across it."""
+        center = torch.tensor(self.frame.center_mm, device=points_ras.device)
+        extent = torch.tensor(self.frame.half_extent_mm, device=points_ras.device)
+        return (points_ras - center) / extent
+
+
+def build_feature_bank(
+    volume: Volume, spacing_mm: tuple[float, float, float], device: torch.device | str = "cpu", cancelled: Callable[[], bool] = bool
+) -> FeatureBank:
+    """Compute the maps of a normalized volume.
+
+    Args:
+        volume: Intensities normalized by the model's rule.
+        spacing_mm: Working spacing along `(k, j, i)` of the anatomical grid, that is along S, A, R.
+        device: Where maps are kept and sampled.
+        cancelled: Asked between levels.
+
+    Raises:
+        CancelledError: If `cancelled` said so.
+    """
+    array = torch.as_tensor(volume.array)
+    source = volume.grid
+    levels: list[Level] = []
+    for scale in (2**level for level in range(LEVELS)):
+        if cancelled():
+            raise CancelledError("cancelled while features were computed")
+        # Thick slices are not thinned before the other axes have caught up with them.
+        spacing = tuple(max(axis, min(spacing_mm) * scale) for axis in spacing_mm)
+        grid = anatomical_grid(volume.grid, spacing)
+        array = resample(array, source, grid)
+        source = grid
+        maps = [_appearance(array, grid)]
+        if scale >= WIDE_SCALE:
+            maps.append(_surroundings(array))
+        levels.append(Level(torch.cat(maps).to(device), grid))
+    coarse = levels[1]
+    mask = foreground_mask(coarse.maps[0].cpu().numpy(), coarse.grid)
+    return FeatureBank(
+        levels=tuple(levels),
+        depth=_depth(mask, coarse.grid, device),
+        frame=BodyFrame.of(mask, coarse.grid),
+        foreground=Level(torch.as_tensor(mask[None], dtype=torch.float32, device=device), coarse.grid),
+        channel_count=len(volume.channels),
+    )
+
+
+def feature_names(channels: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of the features of a bank with these channels, in order; their number is the network's input width."""
+    names = []
+    for scale in (2**level for level in range(LEVELS)):
+        names += [f"{channel} {name} ×{scale}" for channel in channels for name in MAPS_PER_CHANNEL]
+        if scale >= WIDE_SCALE:
+            names += [f"{channel} {steps * scale} to {side}" for steps in OFFSETS for side in "LRPAIS" for channel in channels]
+    return (*names, "depth", *COORDINATES)
+
+
+def _appearance(array: torch.Tensor, grid: Grid) -> torch.Tensor:
+    """Image, gradient along R, A, S and sorted eigenvalues of the Hessian, (7 · C, D, H, W).
+
+    Derivatives are central differences, scaled by the level's finest spacing so that levels are alike in size.
+    """
+    scale = [min(grid.spacing_mm) / spacing for spacing in grid.spacing_mm]
+    maps = []
+    for channel in array:
+        gradient = [_difference(channel, axis) * scale[axis] for axis in range(3)]
+        hessian = [[_difference(gradient[first], second) * scale[second] for second in range(first, 3)] for first in range(3)]
+        maps += [channel, gradient[2], gradient[1], gradient[0], *_eigenvalues(hessian)]
+    return torch.stack(maps)
+
+
+def _surroundings(array: torch.Tensor) -> torch.Tensor:
+    """The image seen some voxels away along -R, +R, -A, +A, -S, +S, (12 · C, D, H, W); the edge goes on beyond the field of view."""
+    shifted = []
+    for steps in OFFSETS:
+        for axis in (3, 2, 1):
+            places = torch.arange(array.shape[axis])
+            for offset in (-steps, steps):
+                shifted.append(array.index_select(axis, (places + offset).clamp(0, array.shape[axis] - 1)))
+    return torch.cat(shifted)
+
+
+def _difference(array: torch.Tensor, axis: int) -> torch.Tensor:
+    """Central difference along an axis; zero slope beyond the edges, zero along an axis of one voxel."""
+    if array.shape[axis] == 1:
+        return torch.zeros_like(array)
+    forward = torch.cat([array.narrow(axis, 1, array.shape[axis] - 1), array.narrow(axis, array.shape[axis] - 1, 1)], dim=axis)
+    backward = torch.cat([array.narrow(axis, 0, 1), array.narrow(axis, 0, array.shape[axis] - 1)], dim=axis)
+    return (forward - backward) / 2
+
+
+def _eigenvalues(hessian: list[list[torch.Tensor]]) -> list[torch.Tensor]:
+    """Eigenvalues, greatest first, of the symmetric matrix given by its upper rows, elementwise.
+
+    Source:
+        Trigonometric closed form of Smith 1961; 10 times faster than a batched solver on a million voxels.
+    """
+    (a, d, e), (b, f), (c,) = hessian
+    mean = (a + b + c) / 3
+    a, b, c = a - mean, b - mean, c - mean
+    radius = torch.sqrt(((a * a + b * b + c * c) + 2 * (d * d + e * e + f * f)) / 6).clamp_min(1e-12)
+    determinant = a * (b * c - f * f) - d * (d * c - f * e) + e * (d * f - b * e)
+    angle = torch.acos((determinant / (2 * radius**3)).clamp(-1.0, 1.0)) / 3
+    first = mean + 2 * radius * torch.cos(angle)
+    third = mean + 2 * radius * torch.cos(angle + 2 * np.pi / 3)
+    return [first, 3 * mean - first - third, third]
+
+
+def _depth(mask: np.ndarray, grid: Grid, device: torch.device | str) -> Level:
+    """Signed distance to the surface of the body, positive inside, in units of 30 mm."""
+    from scipy.ndimage import distance_transform_edt
+
+    inside = distance_transform_edt(mask, sampling=grid.spacing_mm)
+    outside = distance_transform_edt(~mask, sampling=grid.spacing_mm) if not mask.all() else np.zeros(mask.shape)
+    signed = torch.as_tensor((inside - outside) / 30.0, dtype=torch.float32, device=device)
+    return Level(signed[None], grid)

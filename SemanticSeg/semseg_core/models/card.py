@@ -1,0 +1,97 @@
+"""The model card: everything about a model but its weights, as plain JSON.
+
+It holds no path, no name of a file and no patient data: what a user gives to a model is its tree, channel names and counts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from semseg_core.data.intensity import IntensityRule
+from semseg_core.errors import ModelError, SemSegError
+from semseg_core.features.bank import feature_names
+from semseg_core.geometry import Grid
+from semseg_core.labels.formats.own_json import from_record as tree_from_record
+from semseg_core.labels.formats.own_json import to_record as tree_to_record
+from semseg_core.labels.tree import LabelTree
+from semseg_core.models.network import NetworkShape
+
+FORMAT = "semseg-model"
+VERSION = 1
+NOTICE = "For research, not a medical device. Check every result before you rely on it."
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model expects and answers.
+
+    Args:
+        tree: Its labels; the leaves in depth-first order are the network's outputs.
+        channels: Names of the image channels, in order.
+        rules: How intensities are scaled, one per input map.
+        spacing_mm: Working spacing along S, A, R, as arrays are ordered.
+        network: Measures of the network.
+        loss: Expression of the loss it was trained with.
+        everywhere: Whether air and padding around the body are labelled too; else they stay unknown.
+        training: Summary of the training, figures and counts only.
+    """
+
+    tree: LabelTree
+    channels: tuple[str, ...]
+    rules: tuple[IntensityRule, ...]
+    spacing_mm: tuple[float, float, float]
+    network: NetworkShape
+    loss: str
+    everywhere: bool
+    training: dict[str, object] = field(default_factory=dict)
+
+    def to_record(self) -> dict[str, object]:
+        """As plain JSON values, without the weights' checksum."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "notice": NOTICE,
+            "channels": list(self.channels),
+            "orientation": "RAS",
+            "spacing_mm": dict(zip(("S", "A", "R"), self.spacing_mm, strict=True)),
+            "intensity": [dataclasses.asdict(rule) for rule in self.rules],
+            "network": {"name": "point network", **dataclasses.asdict(self.network)},
+            "loss": self.loss,
+            "everywhere": self.everywhere,
+            "training": self.training,
+            "tree": tree_to_record(self.tree),
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, object], what: str) -> ModelCard:
+        """From plain JSON values.
+
+        Raises:
+            ModelError: If it is no model card, one of a newer version, or a field is missing or wrong.
+        """
+        if not isinstance(record, Mapping) or record.get("format") != FORMAT:
+            raise ModelError(f"{what}: is not a model card of SemanticSeg; choose a folder written by semseg finetune")
+        if record.get("version") != VERSION:
+            raise ModelError(f"{what}: has version {record.get('version')}, this program reads {VERSION}; update SemanticSeg")
+        try:
+            spacing = record["spacing_mm"]
+            network = record["network"]
+            card = cls(
+                tree=tree_from_record(record["tree"]),
+                channels=tuple(str(name) for name in record["channels"]),
+                rules=tuple(IntensityRule(**rule) for rule in record["intensity"]),
+                spacing_mm=tuple(float(spacing[axis]) for axis in ("S", "A", "R")),
+                network=NetworkShape(int(network["inputs"]), int(network["width"]), float(network["dropout"])),
+                loss=str(record["loss"]),
+                everywhere=bool(record["everywhere"]),
+                training=dict(record["training"]),
+            )
+            Grid((1, 1, 1), [[card.spacing_mm[2], 0, 0, 0], [0, card.spacing_mm[1], 0, 0], [0, 0, card.spacing_mm[0], 0], [0, 0, 0, 1]])
+        except (KeyError, TypeError, ValueError, SemSegError) as error:
+            raise ModelError(f"{what}: a field is missing or wrong ({error}); the file was altered, train again or copy it anew") from error
+        expected = len(feature_names(tuple(str(index) for index in range(len(card.rules)))))
+        if card.network.inputs != expected or not 0 < card.network.width <= 1 << 16 or not 0 <= card.network.dropout < 1:
+            raise ModelError(f"{what}: its network takes {card.network.inputs} features, this program computes {expected}; train again")
+        return card

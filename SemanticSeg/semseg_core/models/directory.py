@@ -1,0 +1,110 @@
+"""Model directories: `model.json`, the card, and `model.safetensors`, the weights.
+
+Nothing in them is ever unpickled or evaluated. The card holds the checksum of the weights, so that a truncated copy or a pair
+that does not belong together is found before it answers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from semseg_core.errors import InputError, ModelError
+from semseg_core.files import replacing, require_file, require_writable
+from semseg_core.models.card import ModelCard
+from semseg_core.models.model import Model
+from semseg_core.models.network import PointNetwork
+
+CARD = "model.json"
+WEIGHTS = "model.safetensors"
+
+CHECKPOINT = "resume.safetensors"
+"""Beside them while a training has not ended: where it goes on after a crash or a cancel (`train/checkpoint.py`)."""
+
+
+def require_model_directory(path: str | Path) -> Path:
+    """The path, if a model can be written there: created when missing, refused when it is a file or holds something else.
+
+    Raises:
+        InputError: If it cannot be used.
+    """
+    folder = Path(path)
+    if folder.is_file():
+        raise InputError(f"model {folder}: is a file; name a folder")
+    if folder.is_dir() and any(folder.iterdir()) and not _is_ours(folder):
+        raise InputError(f"model {folder}: the folder holds other files; name a new or empty one")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(f"model {folder}: the folder cannot be made ({error.strerror}); choose another place") from error
+    require_writable(folder / CARD, "model")
+    return folder
+
+
+def save_model(folder: Path, model: Model) -> None:
+    """Write both files; an earlier model there stays whole if anything fails.
+
+    Raises:
+        InputError: If the disk is full or the folder cannot be written.
+    """
+    from safetensors.torch import save
+
+    weights = save({name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()})
+    card = {**model.card.to_record(), "weights": {"file": WEIGHTS, "sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights)}}
+    text = json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    # Both files are whole on disk before either takes its name.
+    with replacing(folder / CARD, "model") as card_file, replacing(folder / WEIGHTS, "model") as weights_file:
+        weights_file.write_bytes(weights)
+        card_file.write_text(text, encoding="utf-8", newline="\n")
+
+
+def load_model(path: str | Path) -> Model:
+    """Read a model.
+
+    Raises:
+        ModelError: If the folder holds no model, or one that is damaged or of a newer version.
+    """
+    import safetensors
+    from safetensors.torch import load
+
+    folder = Path(path)
+    card, record = _read_card(folder)
+    try:
+        data = require_file(folder / WEIGHTS, "model weights").read_bytes()
+    except InputError as error:
+        raise ModelError(str(error)) from error
+    if hashlib.sha256(data).hexdigest() != record.get("weights", {}).get("sha256"):
+        raise ModelError(f"model {folder}: {WEIGHTS} ({len(data)} bytes) does not match its card; it was truncated or altered, copy it again")
+    network = PointNetwork(card.network, len(card.tree.leaves))
+    try:
+        network.load_state_dict(load(data))
+    except (safetensors.SafetensorError, RuntimeError) as error:
+        raise ModelError(f"model {folder}: its weights do not fit its card; train again") from error
+    return Model(card, network.eval())
+
+
+def load_card(path: str | Path) -> ModelCard:
+    """Read only the card of a model directory.
+
+    Raises:
+        ModelError: If there is none, or it cannot be used.
+    """
+    return _read_card(Path(path))[0]
+
+
+def _read_card(folder: Path) -> tuple[ModelCard, dict[str, object]]:
+    if not folder.is_dir():
+        raise ModelError(f"model {folder}: there is no such folder; name one written by semseg finetune")
+    what = f"model card {folder / CARD}"
+    try:
+        record = json.loads(require_file(folder / CARD, "model card").read_text(encoding="utf-8"))
+    except InputError as error:
+        raise ModelError(str(error)) from error
+    except ValueError as error:
+        raise ModelError(f"{what}: is not valid JSON ({error}); it was truncated or altered, copy it again") from error
+    return ModelCard.from_record(record, what), record
+
+
+def _is_ours(folder: Path) -> bool:
+    return (folder / CARD).is_file() or (folder / CHECKPOINT).is_file()

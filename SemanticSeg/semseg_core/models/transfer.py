@@ -1,0 +1,105 @@
+"""Starting from an earlier model: the body is taken over, the head leaf by leaf.
+
+Heads are matched by label id, the one thing about a label that never changes. A new leaf under a label that was a leaf before
+starts from that leaf's weights: what was learned is not lost when the tree grows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from semseg_core.errors import ModelError
+from semseg_core.labels.tree import Label, LabelTree
+from semseg_core.models.model import Model
+from semseg_core.models.network import PointNetwork
+
+
+@dataclass(frozen=True)
+class TransferReport:
+    """What was matched, by names for the user.
+
+    Args:
+        kept: Leaves that both models have.
+        added: Leaves that are new; those under an earlier leaf start from it, the others from the mean of all.
+        lost: Leaves of the earlier model that have no counterpart.
+    """
+
+    kept: tuple[str, ...]
+    added: tuple[str, ...]
+    lost: tuple[str, ...]
+
+    def sentence(self) -> str:
+        """The report in words."""
+        parts = [f"{len(self.kept)} leaves taken over from the start model"]
+        for word, names in (("new", self.added), ("dropped", self.lost)):
+            if names:
+                parts.append(f"{len(names)} {word} ({', '.join(names[:6])}{', …' if len(names) > 6 else ''})")
+        return ", ".join(parts)
+
+
+def transfer(model: Model, tree: LabelTree) -> tuple[PointNetwork, TransferReport]:
+    """A network for `tree` that starts from `model`.
+
+    Raises:
+        ModelError: If no leaf has a counterpart: it is a model of another tree.
+    """
+    earlier = model.card.tree
+    counterparts = _counterparts(tree, earlier)
+    rows = {label.id: index for index, label in enumerate(earlier.leaves)}
+    sources = [_source(label, tree, counterparts, rows) for label in tree.leaves]
+    if all(source is None for source in sources):
+        raise ModelError(
+            f"start model: no leaf of its tree '{earlier.title}' is in '{tree.title}'; "
+            "choose a model of this tree, or train without a start model"
+        )
+    network = PointNetwork(model.card.network, len(tree.leaves))
+    state = {name: value for name, value in model.network.state_dict().items() if not name.startswith("head.")}
+    network.load_state_dict(state, strict=False)
+    weight, bias = model.network.head.weight, model.network.head.bias
+    with torch.no_grad():
+        for index, source in enumerate(sources):
+            network.head.weight[index] = weight.mean(dim=0) if source is None else weight[source]
+            network.head.bias[index] = bias.mean() if source is None else bias[source]
+    kept = [label for label in tree.leaves if counterparts.get(label.id) in rows]
+    found = {counterparts[label.id] for label in kept}
+    return network, TransferReport(
+        kept=tuple(label.name for label in kept),
+        added=tuple(label.name for label in tree.leaves if label not in kept),
+        lost=tuple(label.name for label in earlier.leaves if label.id not in found),
+    )
+
+
+def _counterparts(tree: LabelTree, earlier: LabelTree) -> dict[int, int]:
+    """Id in the earlier tree of each label that has one.
+
+    Ids of trees that were made apart coincide without meaning the same. So ids count only where most of those in common
+    agree in name or code; otherwise labels are matched by code, else by a name that occurs once.
+    """
+    shared = [label for label in tree if label.id in earlier]
+    agreeing = sum(_alike(label, earlier[label.id]) for label in shared)
+    if 2 * agreeing >= len(shared) > 0:
+        return {label.id: label.id for label in shared}
+    names: dict[str, list[Label]] = {}
+    for label in earlier:
+        names.setdefault(label.name, []).append(label)
+    matches = {}
+    for label in tree:
+        named = names.get(label.name, ())
+        coded = earlier.by_code.get(label.code) if label.code is not None else None
+        if coded is not None and _alike(label, coded):
+            matches[label.id] = coded.id
+        elif len(named) == 1:
+            matches[label.id] = named[0].id
+    return matches
+
+
+def _alike(label: Label, other: Label) -> bool:
+    return label.name == other.name or (label.code is not None and label.code == other.code)
+
+
+def _source(label: Label, tree: LabelTree, counterparts: dict[int, int], rows: dict[int, int]) -> int | None:
+    """Row of the earlier head that a leaf starts from: its own, else that of the nearest ancestor that was a leaf."""
+    candidates = (label, *tree.ancestors(label.id))
+    return next((rows[counterparts[item.id]] for item in candidates if counterparts.get(item.id) in rows), None)

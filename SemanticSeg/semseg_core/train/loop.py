@@ -1,0 +1,223 @@
+"""The training loop: rows in, network out. It touches no files and prints nothing.
+
+The state after every step is a value that can be saved and taken up again, so that a crash or a cancel loses nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+
+from semseg_core.labels.tree import LabelTree
+from semseg_core.models.network import PointNetwork
+from semseg_core.train.config import TrainConfig
+from semseg_core.train.events import EventSink, Progress, Score
+from semseg_core.train.rows import TrainingRows
+from semseg_core.train.scoring import HeldBackScorer
+
+WARM_UP_STEPS = 50
+"""Steps of linear warm-up. The schedule is the same for every budget until they are over, so they also serve to time a step."""
+
+AVERAGE_DECAY = 0.99
+"""Of the exponential moving average of the weights, which is what is measured and kept: 100 steps of memory."""
+
+LONGEST_RUN = 6000
+"""Steps after which a time budget stops early: held-back Dice no longer rises (docs/benchmarks.md)."""
+
+SCORES = 20
+"""How often the held-back strokes are scored in a run."""
+
+REPORT_EVERY_S = 0.25
+CHECKPOINT_EVERY_S = 10.0
+
+
+@dataclass
+class TrainingState:
+    """Where a run stands; everything a resumed run needs besides its rows and configuration.
+
+    Args:
+        network: Being trained.
+        average: Moving average of its weights.
+        best: Copy of the average with the best score so far.
+        optimizer: AdamW with its moments.
+        generator: Draws rows, noise and jitter.
+        step: Steps done.
+        planned_steps: Steps the schedule is made for; 0 until known.
+        seconds: Wall time used so far, over all sessions.
+        best_score: Mean held-back Dice over levels of `best`; -1 before the first.
+        best_step: Step of `best`.
+        dice: Held-back Dice by level of `best`.
+    """
+
+    network: PointNetwork
+    average: PointNetwork
+    best: PointNetwork
+    optimizer: torch.optim.Optimizer
+    generator: torch.Generator
+    step: int = 0
+    planned_steps: int = 0
+    seconds: float = 0.0
+    best_score: float = -1.0
+    best_step: int = 0
+    dice: dict[str, float] = field(default_factory=dict)
+
+
+def start_state(network: PointNetwork, config: TrainConfig) -> TrainingState:
+    """The state before the first step."""
+    matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return TrainingState(
+        network=network,
+        average=copy.deepcopy(network).eval(),
+        best=copy.deepcopy(network).eval(),
+        optimizer=torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99)),
+        generator=torch.Generator().manual_seed(config.seed),
+    )
+
+
+def fine_tune(
+    state: TrainingState,
+    rows: TrainingRows,
+    loss: torch.nn.Module,
+    tree: LabelTree,
+    config: TrainConfig,
+    started: float,
+    on_event: EventSink,
+    cancelled: Callable[[], bool],
+    on_checkpoint: Callable[[TrainingState], None],
+    autocast: torch.dtype | None = None,
+) -> TrainingState:
+    """Train until the budget ends or `cancelled` says so; `state.best` is the result either way.
+
+    Args:
+        state: From `start_state`, or resumed; changed in place.
+        rows: Features and targets.
+        loss: From the table of losses; takes logits (n, L) and target positions (n,).
+        tree: For scoring.
+        config: The run's configuration.
+        started: `time.monotonic()` when this session began: its reading and feature computing count against a time budget.
+        on_event: Gets Progress and Score events.
+        cancelled: Asked at every step.
+        on_checkpoint: Called every few seconds, and at the end if cancelled.
+        autocast: 16-bit type for the forward pass, None for float32.
+    """
+    device = next(state.network.parameters()).device
+    rows_on_device = _Rows(rows, device)
+    scorer = HeldBackScorer(rows.held_features.to(device), rows.held_targets, tree)
+    earlier = state.seconds
+    reported = checkpointed = time.monotonic()
+    timing_from = (state.step, time.monotonic())
+    running_loss = math.nan
+    while True:
+        now = time.monotonic()
+        state.seconds = earlier + now - started
+        if state.planned_steps == 0 and (config.budget.steps is not None or state.step - timing_from[0] >= WARM_UP_STEPS // 2):
+            state.planned_steps = _plan(config, state, timing_from, now)
+        if cancelled() or _is_over(config, state):
+            break
+        batch_loss = _step(state, rows_on_device, loss, config, autocast)
+        running_loss = batch_loss if math.isnan(running_loss) else 0.95 * running_loss + 0.05 * batch_loss
+        if state.planned_steps and state.step % max(1, state.planned_steps // SCORES) == 0:
+            _score(state, scorer, running_loss, on_event)
+        if now - reported >= REPORT_EVERY_S and state.planned_steps:
+            reported = now
+            pace = (now - timing_from[1]) / max(1, state.step - timing_from[0])
+            eta = pace * (state.planned_steps - state.step)
+            on_event(Progress(state.step / state.planned_steps, state.seconds, eta, state.step, running_loss))
+        if now - checkpointed >= CHECKPOINT_EVERY_S:
+            checkpointed = now
+            on_checkpoint(state)
+    if state.step and state.best_step != state.step:
+        _score(state, scorer, running_loss, on_event)
+    on_event(Progress(1.0 if _is_over(config, state) else state.step / max(1, state.planned_steps), state.seconds, 0.0, state.step))
+    return state
+
+
+class _Rows:
+    """The rows on the device, drawn batch by batch."""
+
+    def __init__(self, rows: TrainingRows, device: torch.device) -> None:
+        self.features = rows.features.to(device)
+        self.targets = rows.targets.to(device)
+        self.cumulative = torch.cumsum(rows.weights, dim=0)
+        self.cumulative /= self.cumulative[-1].clone()
+
+    def draw(self, config: TrainConfig, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """One batch: features (n, F) of a random variant of each drawn mark, and targets (n,)."""
+        uniform = torch.rand(config.batch_size, generator=generator, dtype=torch.float64)
+        chosen = torch.searchsorted(self.cumulative, uniform).clamp_max(len(self.targets) - 1)
+        variant = torch.randint(len(self.features), (config.batch_size,), generator=generator)
+        device = self.features.device
+        return self.features[variant.to(device), chosen.to(device)], self.targets[chosen.to(device)]
+
+
+def _step(
+    state: TrainingState, rows: _Rows, loss: torch.nn.Module, config: TrainConfig, autocast: torch.dtype | None
+) -> float:
+    """One optimizer step; the loss of its batch."""
+    rate = config.learning_rate * min(1.0, (state.step + 1) / WARM_UP_STEPS)
+    if state.step > WARM_UP_STEPS and state.planned_steps:
+        done = (state.step - WARM_UP_STEPS) / max(1, state.planned_steps - WARM_UP_STEPS)
+        rate *= 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
+    for group in state.optimizer.param_groups:
+        group["lr"] = rate
+    features, targets = rows.draw(config, state.generator)
+    network = state.network.train()
+    inputs = _augmented(network.standardize(features), config, state.generator)
+    with torch.autocast(inputs.device.type, dtype=autocast, enabled=autocast is not None):
+        logits = network(inputs)
+    batch_loss = loss(logits.float(), targets)
+    state.optimizer.zero_grad(set_to_none=True)
+    batch_loss.backward()
+    state.optimizer.step()
+    state.step += 1
+    with torch.no_grad():
+        # Early on the average follows the network, so that a run cancelled after seconds keeps something of use.
+        keep = min(AVERAGE_DECAY, state.step / (state.step + 9.0))
+        for mean, value in zip(state.average.parameters(), network.parameters(), strict=True):
+            mean.lerp_(value, 1.0 - keep)
+    return batch_loss.item()
+
+
+def _augmented(inputs: torch.Tensor, config: TrainConfig, generator: torch.Generator) -> torch.Tensor:
+    """Standardized features with noise, and body coordinates stretched and shifted as another body's would be."""
+    coordinates = 3
+    noise = torch.randn(inputs.shape, generator=generator).to(inputs.device) * config.feature_noise
+    noise[:, -coordinates:] = 0.0
+    stretch = 1.0 + torch.randn((1, coordinates), generator=generator).to(inputs.device) * config.location_jitter
+    shift = torch.randn((1, coordinates), generator=generator).to(inputs.device) * config.location_jitter
+    varied = inputs + noise
+    varied[:, -coordinates:] = inputs[:, -coordinates:] * stretch + shift
+    return varied
+
+
+def _plan(config: TrainConfig, state: TrainingState, timing_from: tuple[int, float], now: float) -> int:
+    """Number of steps the schedule is made for."""
+    if config.budget.steps is not None:
+        return config.budget.steps
+    pace = (now - timing_from[1]) / max(1, state.step - timing_from[0])
+    # 15 % are kept for scoring, for saving, and for a machine that gets busier.
+    affordable = int(0.85 * (config.budget.seconds - state.seconds) / max(pace, 1e-6))
+    return max(WARM_UP_STEPS, min(LONGEST_RUN, state.step + affordable))
+
+
+def _is_over(config: TrainConfig, state: TrainingState) -> bool:
+    out_of_time = config.budget.seconds is not None and state.seconds >= config.budget.seconds and state.step > 0
+    return out_of_time or 0 < state.planned_steps <= state.step
+
+
+def _score(state: TrainingState, scorer: HeldBackScorer, running_loss: float, on_event: EventSink) -> None:
+    """Measure the averaged network on held-back strokes and keep it if it is the best so far."""
+    dice = scorer(state.average)
+    score = sum(dice.values()) / len(dice) if dice else 0.0
+    best = score >= state.best_score or not dice
+    if best:
+        state.best_score, state.best_step, state.dice = score, state.step, dice
+        state.best.load_state_dict(state.average.state_dict())
+    on_event(Score(state.step, running_loss, dice, best))

@@ -1,0 +1,134 @@
+"""Training rows: the features of annotated voxels, and nothing else of a volume.
+
+One row per mark, so that a step's cost follows the strokes, never the size of the volume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from semseg_core.data.volume import Volume
+from semseg_core.errors import InputError
+from semseg_core.features.bank import FeatureBank, build_feature_bank
+from semseg_core.features.variants import vary_intensities
+from semseg_core.labels.tree import LabelTree
+from semseg_core.sparse.sampling import balanced_weights, held_back_strokes
+from semseg_core.sparse.scribbles import SparseLabels
+from semseg_core.train.config import TrainConfig
+
+MAX_ROWS_PER_CASE = 200_000
+"""Marks used of one case; a dense segmentation is thinned to this many, balanced over the tree. 80 features: 64 MiB."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """Features and targets of the marks of all cases.
+
+    Args:
+        features: (A, N, F) float32: the unchanged volume first, then its variants.
+        targets: (N,) int64 positions in depth-first order.
+        weights: (N,) float64 probability of being drawn.
+        held_features: (M, F) float32 of held-back marks.
+        held_targets: (M,) int64.
+        outside: Share of marks outside the imaged body.
+    """
+
+    features: torch.Tensor
+    targets: torch.Tensor
+    weights: torch.Tensor
+    held_features: torch.Tensor
+    held_targets: torch.Tensor
+    outside: float
+
+
+@dataclass(frozen=True, eq=False)
+class CaseRows:
+    """Rows of one case."""
+
+    features: torch.Tensor
+    label_ids: np.ndarray
+    held: np.ndarray
+    inside: np.ndarray
+
+
+def case_rows(
+    volume: Volume,
+    marks: SparseLabels,
+    tree: LabelTree,
+    spacing_mm: tuple[float, float, float],
+    config: TrainConfig,
+    variants: int,
+    rng: np.random.Generator,
+    cancelled: Callable[[], bool],
+) -> CaseRows:
+    """Rows of one case.
+
+    Args:
+        volume: Normalized intensities.
+        marks: On the volume's grid.
+        tree: Their tree.
+        spacing_mm: Working spacing along S, A, R.
+        config: Share held back.
+        variants: Number of intensity variants.
+        rng: Draws strokes, variants and sub-voxel shifts.
+        cancelled: Asked now and then.
+
+    Raises:
+        CancelledError: If `cancelled` said so.
+    """
+    marks = _thinned(marks, tree, rng)
+    held = held_back_strokes(marks, config.held_back, rng)
+    bank = build_feature_bank(volume, spacing_mm, cancelled=cancelled)
+    indices = marks.indices.astype(np.float64)
+    features = [_sample(bank, marks, indices)]
+    for _ in range(variants):
+        changed = build_feature_bank(vary_intensities(volume, rng), spacing_mm, cancelled=cancelled)
+        # A shift within the voxel: partial volume differs from scan to scan.
+        features.append(_sample(changed, marks, indices + rng.uniform(-0.4, 0.4, indices.shape)))
+    inside = bank.inside(_points(marks, indices)).cpu().numpy()
+    return CaseRows(torch.stack(features), marks.label_ids, held, inside)
+
+
+def combine(cases: Sequence[CaseRows], tree: LabelTree, balance: float) -> TrainingRows:
+    """The rows of all cases; each case is drawn equally often, whatever its number of marks.
+
+    Raises:
+        InputError: If fewer than two labels are marked: there is nothing to tell apart.
+    """
+    label_ids = np.concatenate([case.label_ids[~case.held] for case in cases])
+    marked = np.unique(label_ids)
+    if tree.overlapping(marked.tolist()) is None and len(marked) < 2 or len(marked) < 2:
+        names = ", ".join(tree.path(label_id) for label_id in marked.tolist()) or "none"
+        raise InputError(f"scribbles: only {names} is marked; mark at least two labels, so that there is something to tell apart")
+    weights = [balanced_weights(case.label_ids[~case.held], tree, balance) / len(cases) for case in cases if (~case.held).any()]
+    return TrainingRows(
+        features=torch.cat([case.features[:, torch.as_tensor(~case.held)] for case in cases], dim=1),
+        targets=_positions(label_ids, tree),
+        weights=torch.as_tensor(np.concatenate(weights)),
+        held_features=torch.cat([case.features[0, torch.as_tensor(case.held)] for case in cases]),
+        held_targets=_positions(np.concatenate([case.label_ids[case.held] for case in cases]), tree),
+        outside=1.0 - float(np.concatenate([case.inside for case in cases]).mean()),
+    )
+
+
+def _thinned(marks: SparseLabels, tree: LabelTree, rng: np.random.Generator) -> SparseLabels:
+    if len(marks) <= MAX_ROWS_PER_CASE:
+        return marks
+    weights = balanced_weights(marks.label_ids, tree, 0.5)
+    return marks.subset(np.sort(rng.choice(len(marks), MAX_ROWS_PER_CASE, replace=False, p=weights)))
+
+
+def _positions(label_ids: np.ndarray, tree: LabelTree) -> torch.Tensor:
+    return torch.tensor([tree.position(label_id) for label_id in label_ids.tolist()], dtype=torch.int64)
+
+
+def _points(marks: SparseLabels, indices: np.ndarray) -> torch.Tensor:
+    return torch.as_tensor(marks.grid.index_to_ras(indices), dtype=torch.float32)
+
+
+def _sample(bank: FeatureBank, marks: SparseLabels, indices: np.ndarray) -> torch.Tensor:
+    return bank.sample(_points(marks, indices))

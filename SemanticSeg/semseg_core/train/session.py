@@ -1,0 +1,268 @@
+"""A fine-tuning session: from files to a model directory.
+
+Reading and checking come first, so that bad input is told before any time is spent; the model directory is written last, and
+on cancel with the best network so far.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from semseg_core import __version__
+from semseg_core.data.cases import CaseFiles
+from semseg_core.data.images import read_volume
+from semseg_core.data.intensity import IntensityRule, choose_rules, normalize
+from semseg_core.data.resample import anatomical_grid, anatomical_spacing
+from semseg_core.data.scribbles import read_scribbles
+from semseg_core.data.volume import Volume
+from semseg_core.device import choose_device, choose_precision, memory_guard
+from semseg_core.errors import CancelledError, InputError, ModelError
+from semseg_core.features.bank import feature_names
+from semseg_core.labels.formats.own_json import to_text
+from semseg_core.labels.tree import LabelTree
+from semseg_core.losses.table import DEFAULT, build_loss
+from semseg_core.models.card import ModelCard
+from semseg_core.models.directory import CARD, load_model, require_model_directory, save_model
+from semseg_core.models.model import Model
+from semseg_core.models.network import NetworkShape, PointNetwork
+from semseg_core.models.transfer import transfer
+from semseg_core.sparse.scribbles import SparseLabels
+from semseg_core.sparse.statistics import warnings
+from semseg_core.train.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
+from semseg_core.train.config import TrainConfig
+from semseg_core.train.events import Done, EventSink, Note, Progress, Stage
+from semseg_core.train.loop import TrainingState, fine_tune, start_state
+from semseg_core.train.rows import TrainingRows, case_rows, combine
+
+OUTSIDE_SHARE = 0.01
+"""From this share of marks outside the body on, air counts as labelled, and the model answers everywhere."""
+
+VARIANTS = 3
+"""Intensity variants of each case where the budget allows; more gave nothing on the IXI subjects."""
+
+VARIANTS_SHARE = 0.15
+"""Share of a time budget that computing variants may take."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case in memory."""
+
+    volume: Volume
+    marks: SparseLabels
+
+
+def fine_tune_files(
+    tree: LabelTree,
+    cases: Sequence[CaseFiles],
+    output: str | Path,
+    config: TrainConfig,
+    on_event: EventSink,
+    cancelled: Callable[[], bool],
+    channels: tuple[str, ...] = (),
+    unknown_values: Sequence[int] = (),
+    start: str | Path | None = None,
+    resume: bool = False,
+) -> None:
+    """Fine-tune on files and write a model directory.
+
+    Args:
+        tree: The label tree.
+        cases: Files of every case.
+        output: Model directory to write.
+        config: How to train.
+        on_event: Gets stages, notes, progress, scores and, at the end, Done.
+        cancelled: Polled; the best network so far is written before the cancel is told.
+        channels: Names of the image channels; those of the tree or the start model when empty.
+        unknown_values: Values in the scribbles that mean unknown.
+        start: Model directory to start from.
+        resume: Go on from the checkpoint in `output`.
+
+    Raises:
+        SemSegError: On bad input, a missing device, lack of memory, or cancel.
+    """
+    started = time.monotonic()
+    if not cases:
+        raise InputError("fine-tuning: no case was given; add --case IMAGE=SCRIBBLES")
+    if len(tree.leaves) < 2:
+        raise InputError(f"label tree '{tree.title}': has {len(tree.leaves)} leaf; a model needs at least two to tell apart")
+    device = choose_device(config.device)
+    loss = build_loss(config.loss or DEFAULT, tree).to(device)
+    folder = require_model_directory(output)
+    earlier = None if start is None else load_model(start)
+    with memory_guard():
+        on_event(Stage("Reading"))
+        channels = channels or (earlier.card.channels if earlier else tree.channels)
+        loaded = _read_cases(tree, cases, channels, unknown_values, on_event)
+        _warn(loaded, tree, on_event)
+        card = _card(loaded, tree, config, earlier)
+        network, started_from = _network(card, earlier, config, on_event)
+        card = replace(card, network=network.shape)
+        on_event(Stage("Computing features"))
+        rows, variants = _rows(loaded, card, config, started, on_event, cancelled)
+        card = replace(card, everywhere=rows.outside >= OUTSIDE_SHARE)
+        if earlier is None:
+            network.fit_scaling(rows.features.flatten(0, 1))
+        state = start_state(network.to(device), config)
+        fingerprint = _fingerprint(card, config, rows)
+        if resume:
+            load_checkpoint(folder, state, fingerprint)
+            on_event(Note(f"resumed after step {state.step}"))
+        autocast = choose_precision(config.precision, device)
+        on_event(Stage(f"Training on {len(rows.targets)} voxels, {device}"))
+        fine_tune(
+            state, rows, loss, tree, config, started, on_event, cancelled, lambda now: save_checkpoint(folder, now, fingerprint), autocast
+        )
+    if state.step == 0:
+        raise CancelledError("cancelled before the first training step; nothing was written")
+    stopped = cancelled()
+    summary = _summary(state, rows, loaded, config, variants, started_from, device, stopped)
+    save_model(folder, Model(replace(card, training=summary), state.best))
+    if stopped:
+        save_checkpoint(folder, state, fingerprint)
+        raise CancelledError(f"cancelled after {state.step} steps; the best model so far is in {folder}, --resume goes on from here")
+    remove_checkpoint(folder)
+    on_event(Done((str(folder / CARD),), state.seconds, summary))
+
+
+def _read_cases(
+    tree: LabelTree, cases: Sequence[CaseFiles], channels: tuple[str, ...], unknown_values: Sequence[int], on_event: EventSink
+) -> list[Case]:
+    loaded = []
+    for files in cases:
+        volume = read_volume(files.images, channels, lambda note: on_event(Note(note)))
+        marks, notes = read_scribbles(files.scribbles, tree, unknown_values, volume.grid)
+        for note in notes:
+            on_event(Note(note))
+        if loaded and volume.channels != loaded[0].volume.channels:
+            raise InputError(f"case {files.scribbles}: channels {volume.channels} differ from {loaded[0].volume.channels}; give all cases the same")
+        loaded.append(Case(volume, marks))
+    return loaded
+
+
+def _warn(cases: Sequence[Case], tree: LabelTree, on_event: EventSink) -> None:
+    """Tell what is thin about the scribbles of a single case; of several, one may supply what another lacks."""
+    for warning in warnings(cases[0].marks, tree) if len(cases) == 1 else ():
+        on_event(Note(warning, "warning"))
+
+
+def _card(cases: Sequence[Case], tree: LabelTree, config: TrainConfig, earlier: Model | None) -> ModelCard:
+    """The card before training: a start model's rules and spacing, else those that fit the cases."""
+    if earlier is not None:
+        if cases[0].volume.channels != earlier.card.channels:
+            raise ModelError(
+                f"start model: takes channels {', '.join(earlier.card.channels)}, the cases have {', '.join(cases[0].volume.channels)}; "
+                "give the same channels, in the same order, with --channels"
+            )
+        return replace(earlier.card, tree=tree, loss=config.loss or DEFAULT, training={})
+    rules = choose_rules(cases[0].volume)
+    return ModelCard(
+        tree=tree,
+        channels=cases[0].volume.channels,
+        rules=rules,
+        spacing_mm=_working_spacing(cases, config.max_voxels),
+        network=NetworkShape(inputs=_input_count(rules)),
+        loss=config.loss or DEFAULT,
+        everywhere=False,
+    )
+
+
+def _input_count(rules: tuple[IntensityRule, ...]) -> int:
+    return len(feature_names(tuple(str(index) for index in range(len(rules)))))
+
+
+def _working_spacing(cases: Sequence[Case], max_voxels: int) -> tuple[float, float, float]:
+    """Median spacing of the cases along S, A, R, coarsened alike in all directions until the largest case fits."""
+    spacing = np.median([anatomical_spacing(case.volume.grid) for case in cases], axis=0)
+    while max(anatomical_grid(case.volume.grid, tuple(spacing)).voxel_count for case in cases) > max_voxels:
+        spacing = spacing * 1.05
+    return tuple(round(float(value), 4) for value in spacing)
+
+
+def _network(
+    card: ModelCard, earlier: Model | None, config: TrainConfig, on_event: EventSink
+) -> tuple[PointNetwork, dict[str, object] | None]:
+    """The network to start from, and what was taken over."""
+    torch.manual_seed(config.seed)
+    if earlier is None:
+        return PointNetwork(card.network, len(card.tree.leaves)), None
+    network, report = transfer(earlier, card.tree)
+    on_event(Note(report.sentence()))
+    return network, {"kept": len(report.kept), "added": len(report.added), "lost": len(report.lost)}
+
+
+def _rows(
+    cases: Sequence[Case], card: ModelCard, config: TrainConfig, started: float, on_event: EventSink, cancelled: Callable[[], bool]
+) -> tuple[TrainingRows, int]:
+    """Rows of all cases, and the number of variants computed."""
+    rng = np.random.default_rng(config.seed)
+    variants = config.variants
+    found = []
+    for number, case in enumerate(cases):
+        begun = time.monotonic()
+        volume = normalize(case.volume, card.rules)
+        seed = int(rng.integers(2**63))
+        if variants is None:
+            found.append(case_rows(volume, case.marks, card.tree, card.spacing_mm, config, 0, np.random.default_rng(seed), cancelled))
+            variants = _affordable_variants(config, time.monotonic() - begun, len(cases))
+            if variants:
+                found.pop()
+        if len(found) == number:
+            found.append(case_rows(volume, case.marks, card.tree, card.spacing_mm, config, variants, np.random.default_rng(seed), cancelled))
+        on_event(Progress((number + 1) / len(cases), time.monotonic() - started))
+    return combine(found, card.tree, config.balance), int(variants or 0)
+
+
+def _affordable_variants(config: TrainConfig, seconds_per_case: float, case_count: int) -> int:
+    """How many variants of every case a budget allows; a budget in steps always has `VARIANTS`."""
+    if config.budget.seconds is None:
+        return VARIANTS
+    return min(VARIANTS, int(VARIANTS_SHARE * config.budget.seconds / (case_count * max(seconds_per_case, 1e-3))))
+
+
+def _fingerprint(card: ModelCard, config: TrainConfig, rows: TrainingRows) -> str:
+    """Changes with anything that makes a checkpoint useless: tree, cases, features, options (not the budget or device)."""
+    options = {name: value for name, value in config.to_record().items() if name not in ("budget", "device", "precision")}
+    text = json.dumps([__version__, to_text(card.tree), card.loss, options, list(rows.features.shape[1:])])
+    data = rows.targets.numpy().tobytes() + rows.features[0, ::97].numpy().tobytes()
+    return hashlib.sha256(text.encode() + data).hexdigest()
+
+
+def _summary(
+    state: TrainingState,
+    rows: TrainingRows,
+    cases: Sequence[Case],
+    config: TrainConfig,
+    variants: int,
+    started_from: dict[str, object] | None,
+    device: torch.device,
+    stopped: bool,
+) -> dict[str, object]:
+    """Figures for the card; with `options`, enough to repeat the run by steps."""
+    return {
+        "software": __version__,
+        "torch": torch.__version__,
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "options": {**config.to_record(), "variants": variants},
+        "steps": state.step,
+        "planned_steps": state.planned_steps,
+        "best_step": state.best_step,
+        "held_back_dice": {level: round(value, 4) for level, value in state.dice.items()},
+        "seconds": round(state.seconds, 1),
+        "device": device.type,
+        "threads": torch.get_num_threads(),
+        "cases": len(cases),
+        "voxels": len(rows.targets),
+        "held_back_voxels": len(rows.held_targets),
+        "start": started_from,
+        "cancelled": stopped,
+    }
