@@ -56,7 +56,7 @@ def read_image_file(path: str | Path, what: str) -> ImageFile:
         what: What it should be, for messages ("image", "label map").
 
     Raises:
-        InputError: If it is missing, a directory, empty, truncated, damaged, DICOM, or not an image.
+        InputError: If it is missing, a directory, empty, truncated, damaged, DICOM, or not an image, or a NIfTI with NaN.
     """
     if Path(path).is_dir():
         raise InputError(f"{what} {path}: is a directory; name a file (load a DICOM folder in Slicer, or convert it to NIfTI)")
@@ -69,13 +69,17 @@ def read_image_file(path: str | Path, what: str) -> ImageFile:
             raise InputError(f"{what} {path}: is DICOM; load the series in Slicer and save it as NRRD, or convert it to NIfTI")
         header = nifti.read_header(path) if image_io == "NiftiImageIO" else None
         if header is not None:
-            nifti.require_complete(path, header, what)
+            nifti.require_sound_data(path, header, what)
         try:
-            return _read(sitk, path, header)
+            file = _read(sitk, path, header)
         except RuntimeError as error:
             raise InputError(f"{what} {path}: the file is truncated or damaged; copy or export it again") from error
         except SemSegError as error:
             raise InputError(f"{what} {path}: {error}") from error
+    if image_io == "TIFFImageIO" and file.grid.shape[0] > 1:
+        # Nor can a truncated stack be told from a short one.
+        raise InputError(f"{what} {path}: a TIFF stack does not tell its spacing; convert it to NRRD or NIfTI")
+    return file
 
 
 def require_image_path(path: str | Path, what: str) -> Path:
@@ -124,12 +128,12 @@ def write_image_file(
 
 
 def resample_linear(frames: np.ndarray, grid: Grid, target: Grid) -> np.ndarray:
-    """Frames, (F, D, H, W) float32, interpolated linearly onto another grid; outside the image, its lowest value."""
+    """Frames, (F, D, H, W) float32, interpolated linearly onto another grid; NaN outside the image."""
     with _simpleitk() as sitk:
         reference = to_sitk(np.zeros(target.shape, dtype=np.uint8), target)
         resampled = []
         for frame in frames:
-            image = sitk.Resample(to_sitk(frame, grid), reference, sitk.Transform(), sitk.sitkLinear, float(frame.min()))
+            image = sitk.Resample(to_sitk(frame, grid), reference, sitk.Transform(), sitk.sitkLinear, float("nan"))
             resampled.append(sitk.GetArrayFromImage(image))
         return np.stack(resampled)
 

@@ -54,10 +54,7 @@ def read_volume(sources: Sequence[str | Path], channels: Sequence[str] = (), on_
             on_note(note)
         frames = np.stack([intensities(frame, f"image {source}, channel '{next(remaining)}'") for frame in file.frames])
         if not file.grid.same_as(grid):
-            frames = resample_linear(frames, file.grid, grid)
-            if frames.min() == frames.max():
-                raise InputError(f"image {source}: does not overlap with {sources[0]}; register it to that image first")
-            on_note(f"image {source}: interpolated linearly onto the grid of {sources[0]}")
+            frames = brought_onto(frames, file.grid, grid, f"image {source}", str(sources[0]), on_note)
         parts.append(frames)
     return Volume(np.concatenate(parts), grid, names)
 
@@ -141,8 +138,35 @@ def _channel_names(sources: Sequence[str | Path], counts: Sequence[int], channel
     return (SINGLE_CHANNEL,) if total == 1 else tuple(f"{SINGLE_CHANNEL}{index}" for index in range(1, total + 1))
 
 
+def brought_onto(frames: np.ndarray, grid: Grid, target: Grid, what: str, others: str, on_note: NoteSink) -> np.ndarray:
+    """Frames, (F, D, H, W) float32, interpolated linearly onto another grid; beyond its edge each has its lowest value.
+
+    Args:
+        frames: Channels on `grid`.
+        grid: Where they lie.
+        target: Where they are wanted.
+        what: What they are, for messages.
+        others: What lies on `target`, for messages.
+        on_note: Told that this was done.
+
+    Raises:
+        InputError: If the two grids have no voxel in common.
+    """
+    resampled = resample_linear(frames, grid, target)
+    outside = np.isnan(resampled)
+    if outside.all():
+        raise InputError(f"{what}: does not overlap with {others}; register it to that image first")
+    share = f"; {outside.mean():.0%} of the voxels lie outside it and got its lowest value" if outside.any() else ""
+    on_note(f"{what}: interpolated linearly onto the grid of {others}{share}")
+    return np.where(outside, frames.min(axis=(1, 2, 3), keepdims=True), resampled)
+
+
 def intensities(frame: np.ndarray, what: str) -> np.ndarray:
-    """The frame as float32, if a network can learn from it."""
+    """A channel, (D, H, W), as float32, if a network can learn from it.
+
+    Raises:
+        InputError: If it is complex, holds NaN or infinity, or the same value everywhere; `what` names it.
+    """
     if np.iscomplexobj(frame):
         raise InputError(f"{what}: holds complex numbers; save magnitude or phase as an image")
     with np.errstate(over="ignore"):

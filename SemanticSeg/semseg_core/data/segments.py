@@ -63,7 +63,7 @@ def segment_tags(tree: LabelTree, label: Label, algorithm_type: str = "AUTOMATIC
         label: The label.
         algorithm_type: DICOM's word for who drew it: `AUTOMATIC`, `SEMIAUTOMATIC` or `MANUAL`.
     """
-    tags = {ID_TAG: str(label.id), PATH_TAG: tree.path(label.id), "DICOM.SegmentAlgorithmType": algorithm_type}
+    tags = {ID_TAG: str(label.id), PATH_TAG: _tag_text(tree.path(label.id)), "DICOM.SegmentAlgorithmType": algorithm_type}
     if algorithm_type != "MANUAL":
         tags["DICOM.SegmentAlgorithmName"] = "SemanticSeg"
     if label.terminology is not None:

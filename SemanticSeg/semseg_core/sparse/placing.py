@@ -50,6 +50,6 @@ def _differs(own: Grid, grid: Grid, what: str, others: str) -> ShapeError:
         difference = "their axes are turned against each other"
     else:
         shift = grid.ras_to_index(own.index_to_ras(np.zeros((1, 3))))[0]
-        fraction = ", ".join(f"{value:.3g}" for value in (shift - np.rint(shift))[::-1])
+        fraction = ", ".join(f"{value:g}" for value in np.round(shift - np.rint(shift), 3)[::-1] + 0.0)
         difference = f"shifted by ({fraction}) voxels (i, j, k)"
     return ShapeError(f"{what}: not drawn on the voxels of {others}: {difference}; resample them onto {others} first")

@@ -104,7 +104,7 @@ def _draw_slice(truth: np.ndarray, marks: np.ndarray, tree: LabelTree, style: St
 
 
 def _target(position: int, tree: LabelTree, style: StrokeStyle, rng: np.random.Generator) -> tuple[int, int]:
-    """What to draw for a label found, as positions `[start, stop)`: itself or, where the stroke is coarse, a subtree around it."""
+    """Positions `[start, stop)` to draw on for a label found: itself or, where the stroke is coarse, a subtree around it."""
     above = tree.ancestors(tree.labels[position].id)[:-1]  # the root says nothing
     if above and rng.random() < style.coarse:
         start = tree.position(above[rng.integers(len(above))].id)
