@@ -18,25 +18,23 @@ def print_json_line(event: Event) -> None:
 
 
 class PersonSink:
-    """Shows a bar per stage, notes and scores on stderr, so that stdout keeps the results."""
+    """Shows a bar per stage, and notes, on stderr, so that stdout keeps the results."""
 
     def __init__(self) -> None:
         self._bar = None
-        self._title = ""
+        self._dice = ""
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
         if isinstance(event, Stage):
             self._close()
-            self._title = event.message
-            print(event.message, file=sys.stderr, flush=True)
+            self._say(event.message)
         elif isinstance(event, Note):
             self._say(f"{'Warning' if event.level == 'warning' else 'Note'}: {event.message}")
         elif isinstance(event, Progress):
             self._advance(event)
         elif isinstance(event, Score) and event.best:
-            dice = ", ".join(f"{'level ' + level if level != 'leaf' else 'leaves'} {value:.3f}" for level, value in event.dice.items())
-            self._postfix(f"Dice on held-back scribbles: {dice}")
+            self._dice = ", ".join(f"{level} {value:.2f}" for level, value in event.dice.items())
         elif isinstance(event, (Done, Failed)):
             self._close()
 
@@ -44,19 +42,16 @@ class PersonSink:
         if self._bar is None:
             from tqdm import tqdm
 
+            # A bar that nobody watches (a log file) is drawn rarely.
+            pause = 0.1 if sys.stderr.isatty() else 10.0
             form = "  {bar:30} {percentage:3.0f} %  {elapsed}{postfix}"
-            self._bar = tqdm(total=1000, bar_format=form, file=sys.stderr, dynamic_ncols=True, leave=True)
-        details = [] if event.eta_s is None else [f"{event.eta_s:.0f} s left"]
-        details += [] if event.step is None else [f"step {event.step}"]
-        details += [] if event.loss is None else [f"loss {event.loss:.3f}"]
+            self._bar = tqdm(total=1000, bar_format=form, file=sys.stderr, dynamic_ncols=True, mininterval=pause)
+        details = [] if not event.eta_s else [f"{event.eta_s:.0f} s left"]
+        details += [] if event.loss is None else [f"loss {event.loss:.2f}"]
         self._bar.set_postfix_str(", ".join(details), refresh=False)
-        self._bar.n = round(1000 * min(event.fraction, 1.0))
-        self._bar.refresh()
+        self._bar.update(round(1000 * min(event.fraction, 1.0)) - self._bar.n)
         if event.fraction >= 1.0:
             self._close()
-
-    def _postfix(self, text: str) -> None:
-        self._say(f"  {text}")
 
     def _say(self, text: str) -> None:
         if self._bar is None:
@@ -68,3 +63,6 @@ class PersonSink:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+        if self._dice:
+            print(f"  Dice on held-back scribbles by level: {self._dice}", file=sys.stderr, flush=True)
+            self._dice = ""

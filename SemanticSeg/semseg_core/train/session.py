@@ -29,7 +29,7 @@ from semseg_core.errors import CancelledError, InputError, ModelError
 from semseg_core.features.bank import feature_names
 from semseg_core.labels.formats.own_json import to_text
 from semseg_core.labels.tree import LabelTree
-from semseg_core.losses.table import DEFAULT, build_loss
+from semseg_core.losses.table import DEFAULT_LOSS, build_loss
 from semseg_core.models.card import ModelCard
 from semseg_core.models.directory import CARD, load_model, require_model_directory, save_model
 from semseg_core.models.model import Model
@@ -96,7 +96,7 @@ def fine_tune_files(
     if len(tree.leaves) < 2:
         raise InputError(f"label tree '{tree.title}': has {len(tree.leaves)} leaf; a model needs at least two to tell apart")
     device = choose_device(config.device)
-    loss = build_loss(config.loss or DEFAULT, tree).to(device)
+    loss = build_loss(config.loss or DEFAULT_LOSS, tree).to(device)
     folder = require_model_directory(output)
     earlier = None if start is None else load_model(start)
     with memory_guard():
@@ -117,7 +117,9 @@ def fine_tune_files(
         if resume:
             load_checkpoint(folder, state, fingerprint)
             on_event(Note(f"resumed after step {state.step}"))
-        autocast = choose_precision(config.precision, device)
+        # The self-test behind "auto" depends on the machine's load; a run in steps must repeat exactly.
+        exact = config.precision == "auto" and config.budget.steps is not None
+        autocast = None if exact else choose_precision(config.precision, device)
         on_event(Stage(f"Training on {len(rows.targets)} voxels, {device}"))
         fine_tune(
             state, rows, loss, tree, config, started, on_event, cancelled, lambda now: save_checkpoint(folder, now, fingerprint), autocast
@@ -125,7 +127,8 @@ def fine_tune_files(
     if state.step == 0:
         raise CancelledError("cancelled before the first training step; nothing was written")
     stopped = cancelled()
-    summary = _summary(state, rows, loaded, config, variants, started_from, device, stopped)
+    used = replace(config, variants=variants, precision="float32" if autocast is None else "bfloat16")
+    summary = _summary(state, rows, loaded, used, started_from, device, stopped)
     save_model(folder, Model(replace(card, training=summary), state.best))
     if stopped:
         save_checkpoint(folder, state, fingerprint)
@@ -163,7 +166,7 @@ def _card(cases: Sequence[Case], tree: LabelTree, config: TrainConfig, earlier: 
                 f"start model: takes channels {', '.join(earlier.card.channels)}, the cases have {', '.join(cases[0].volume.channels)}; "
                 "give the same channels, in the same order, with --channels"
             )
-        return replace(earlier.card, tree=tree, loss=config.loss or DEFAULT, training={})
+        return replace(earlier.card, tree=tree, loss=config.loss or DEFAULT_LOSS, training={})
     rules = choose_rules(cases[0].volume)
     return ModelCard(
         tree=tree,
@@ -171,7 +174,7 @@ def _card(cases: Sequence[Case], tree: LabelTree, config: TrainConfig, earlier: 
         rules=rules,
         spacing_mm=_working_spacing(cases, config.max_voxels),
         network=NetworkShape(inputs=_input_count(rules)),
-        loss=config.loss or DEFAULT,
+        loss=config.loss or DEFAULT_LOSS,
         everywhere=False,
     )
 
@@ -242,7 +245,6 @@ def _summary(
     rows: TrainingRows,
     cases: Sequence[Case],
     config: TrainConfig,
-    variants: int,
     started_from: dict[str, object] | None,
     device: torch.device,
     stopped: bool,
@@ -252,7 +254,7 @@ def _summary(
         "software": __version__,
         "torch": torch.__version__,
         "date": datetime.now(timezone.utc).date().isoformat(),
-        "options": {**config.to_record(), "variants": variants},
+        "options": config.to_record(),
         "steps": state.step,
         "planned_steps": state.planned_steps,
         "best_step": state.best_step,
