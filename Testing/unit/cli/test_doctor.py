@@ -1,0 +1,149 @@
+"""`semseg doctor` on machines that lack things."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from semseg_core.cli import doctor
+from semseg_core.errors import DependencyError
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Devices are not tried; test_device.py does that."""
+    monkeypatch.setattr(doctor, "smoke_test", lambda _: None)
+
+
+def run(*options: str, progress: str = "bar") -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser()
+    doctor.add_parser(parser.add_subparsers())
+    arguments = parser.parse_args(["doctor", *options])
+    arguments.progress = progress  # main adds this option to every command
+    arguments.run(arguments, lambda _: None, lambda: False)
+
+
+def lack(monkeypatch: pytest.MonkeyPatch, *missing: str) -> None:
+    """Pretend that packages are not installed."""
+    real = metadata.version
+
+    def version(name: str) -> str:
+        if name in missing:
+            raise metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(doctor.metadata, "version", version)
+
+
+def test_a_working_machine_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
+    run()
+    printed = capsys.readouterr().out
+    assert printed.rstrip().endswith("Ready to use.")
+    assert re.search(r"^  torch +2\.\S+ +training and applying models$", printed, re.MULTILINE)
+    assert re.search(r"^  cpu +works +\d+ threads$", printed, re.MULTILINE)
+
+
+@pytest.mark.usefixtures("quick")
+def test_json_holds_the_same_findings(capsys: pytest.CaptureFixture[str]) -> None:
+    run("--json")
+    found = json.loads(capsys.readouterr().out)
+    assert found["usable"] is True
+    assert {package["name"] for package in found["packages"]} == {*doctor.NEEDED, *doctor.OPTIONAL}
+    assert found["devices"][-1]["name"] == "cpu"
+    assert found["free_disk_gb"] > 0
+
+
+@pytest.mark.usefixtures("quick")
+def test_nothing_but_events_is_printed_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    run(progress="json")
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.usefixtures("quick")
+def test_without_torch_it_says_how_to_get_it_and_fails_as_a_missing_dependency(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lack(monkeypatch, "torch", "edt")
+    with pytest.raises(DependencyError, match="^torch: missing or broken") as caught:
+        run()
+    assert caught.value.exit_code == 3
+    printed = capsys.readouterr().out
+    assert f"torch: not installed; {sys.executable} -m pip install torch (in 3D Slicer: install the PyTorch extension)" in printed
+    assert "none checked, for want of PyTorch" in printed
+    assert re.search(r"^  edt +not installed \(optional\)", printed, re.MULTILINE)
+    assert printed.rstrip().endswith("Not usable yet.")
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_package_that_cannot_be_loaded_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = doctor.importlib.import_module
+
+    def import_module(name: str) -> object:
+        if name == "SimpleITK":
+            raise ImportError("libitk.so: cannot open shared object file\nmore")
+        return real(name)
+
+    monkeypatch.setattr(doctor.importlib, "import_module", import_module)
+    found = doctor.examine()
+    assert not found.usable
+    assert found.advice[0].startswith("SimpleITK: cannot be loaded: libitk.so: cannot open shared object file; ")
+    assert found.advice[0].endswith("-m pip install --force-reinstall SimpleITK")
+
+
+def test_a_torch_that_crashes_is_told_without_loading_it_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "smoke_test", lambda _: "a small calculation crashed with code -11")
+    monkeypatch.setattr(doctor, "import_torch", lambda: pytest.fail("loaded in this process"))
+    found = doctor.examine()
+    assert (found.usable, found.devices) == (False, ())
+    assert found.advice[0].startswith("torch: a small calculation crashed with code -11; ")
+
+
+def test_a_broken_gpu_is_told_but_the_cpu_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "available_devices", lambda: ["mps", "cpu"])
+    monkeypatch.setattr(doctor, "smoke_test", lambda name: None if name == "cpu" else "it calculates wrongly")
+    found = doctor.examine()
+    assert found.usable
+    assert found.advice == ("mps: it calculates wrongly.",)
+    assert "  mps          it calculates wrongly      Apple GPU" in doctor.lines_of(found)
+
+
+@pytest.mark.usefixtures("quick")
+def test_scarce_disk_and_memory_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: argparse.Namespace(free=5e8))
+    monkeypatch.setattr(doctor, "free_memory_bytes", lambda: 10**9)
+    advice = doctor.examine().advice
+    assert advice[0] == "Only 0.5 GB are free in this folder; make room before training."
+    assert advice[1] == "Only 1.0 GB of memory are free; close other programs before training."
+
+
+@pytest.mark.usefixtures("quick")
+def test_memory_that_the_system_does_not_tell_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(doctor, "MEMORY_FILE", str(tmp_path / "none"))
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    found = doctor.examine()
+    assert found.free_memory_gb is None
+    assert doctor.lines_of(found)[1].endswith("free memory unknown")
+
+
+def test_memory_is_read_from_linux_or_asked_of_psutil(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:    2048 kB\n")
+    monkeypatch.setattr(doctor, "MEMORY_FILE", str(tmp_path / "meminfo"))
+    assert doctor.free_memory_bytes() == 2048 * 1024
+    monkeypatch.setattr(doctor, "MEMORY_FILE", str(tmp_path / "none"))
+    memory = argparse.Namespace(virtual_memory=lambda: argparse.Namespace(available=77))
+    monkeypatch.setitem(sys.modules, "psutil", memory)
+    assert doctor.free_memory_bytes() == 77
+
+
+def test_the_needed_packages_are_those_of_the_wheel() -> None:
+    project = (Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8")
+    block = re.search(r"^dependencies = \[(.*?)^\]", project, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    assert set(re.findall(r'"([A-Za-z0-9-]+)', block[1])) == set(doctor.NEEDED)
