@@ -229,7 +229,8 @@ def _rebuilt(tree: LabelTree, labels: tuple[Label, ...]) -> LabelTree:
 def _placed(labels: tuple[Label, ...], new: Label, index: int | None) -> tuple[Label, ...]:
     """The labels with one more, put before the sibling that has the index asked for; only the order of siblings matters."""
     siblings = [place for place, label in enumerate(labels) if label.parent == new.parent]
-    place = len(labels) if index is None or index >= len(siblings) else siblings[max(index, 0)]
+    later = [] if index is None else siblings[max(index, 0) :]
+    place = later[0] if later else len(labels)
     return (*labels[:place], new, *labels[place:])
 
 

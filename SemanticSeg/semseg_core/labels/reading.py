@@ -31,6 +31,7 @@ NODE_LISTS = ("nodes", "structures", "labels", "regions", "msg")
 """Names under which JSON files keep their list of labels."""
 
 PROBE_BYTES = 4096
+"""Enough to know an image by its zero bytes before reading gigabytes of it."""
 
 
 class ReadTree(NamedTuple):
@@ -56,6 +57,7 @@ def load_tree(source: str | Path, value_column: str | None = None, unknown_value
         LabelTreeError: If the file is not understood or is no tree; the message names the file, the label and the remedy.
     """
     if not Path(source).exists() and str(source) in preset_names():
+        _refuse_column(value_column)
         return _ignoring(ReadTree(load_preset(str(source))), unknown_values)
     try:
         path = require_file(source, "label tree")
@@ -108,11 +110,13 @@ def save_tree(path: str | Path, tree: LabelTree) -> tuple[str, ...]:
 
 
 def _text_of(path: Path) -> str:
-    data = path.read_bytes()
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise LabelTreeError("it is UTF-16 text; save it as UTF-8")
-    if b"\0" in data[:PROBE_BYTES]:
-        raise LabelTreeError(f"it is a binary file, not a label tree; expected text in one of {', '.join(TEXT_SUFFIXES)}")
+    with path.open("rb") as stream:
+        data = stream.read(PROBE_BYTES)
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise LabelTreeError("it is UTF-16 text; save it as UTF-8")
+        if b"\0" in data:
+            raise LabelTreeError(f"it is a binary file, not a label tree; expected text in one of {', '.join(TEXT_SUFFIXES)}")
+        data += stream.read()
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -132,8 +136,7 @@ def _parse(text: str, path: Path, value_column: str | None) -> ForeignTree | Lab
         return _parse_csv(text, title, value_column)
     if suffix and suffix not in TEXT_SUFFIXES and not color_table.is_color_table(text):
         raise LabelTreeError(f"suffix '{suffix}' is no format of label trees; expected one of {', '.join(TEXT_SUFFIXES)}")
-    if value_column is not None:
-        raise LabelTreeError(f"value column '{value_column}': this format has no columns; leave the option out")
+    _refuse_column(value_column)
     if color_table.is_color_table(text):
         return color_table.read_color_table(text, title)
     return path_text.read_path_text(text, title)
@@ -148,20 +151,23 @@ def _parse_json(text: str, title: str, value_column: str | None) -> ForeignTree 
         ) from error
     except (RecursionError, ValueError) as error:
         raise LabelTreeError(f"its JSON cannot be read ({error}); write the labels as a flat list with parents") from error
-    if isinstance(record, Mapping) and record.get("format") == own_json.FORMAT:
-        return own_json.from_record(record)
-    if isinstance(record, Mapping) and term_json.is_terminology(record):
-        return term_json.read_terminology(record, title)
     head = record if isinstance(record, Mapping) else {}
+    if head.get("format") == own_json.FORMAT:
+        _refuse_column(value_column)
+        return own_json.from_record(record)
+    if term_json.is_terminology(head):
+        _refuse_column(value_column)
+        return term_json.read_terminology(head, title)
     lists = [record] if isinstance(record, list) else [head[name] for name in NODE_LISTS if isinstance(head.get(name), list)]
     nodes = next(iter(lists), None)
     if not nodes:
         raise LabelTreeError(f"it has no list of labels; expected one called {', '.join(NODE_LISTS)}")
     if is_open_anatomy(nodes):
+        _refuse_column(value_column)
         return read_open_anatomy(nodes, title)
     rows = table.flatten(nodes)
     names = list(dict.fromkeys(name for row in rows for name in row))
-    foreign, _ = table.read_table(rows, names, str(head.get("title") or title), value_column)
+    foreign = table.read_table(rows, names, str(head.get("title") or title), value_column)
     foreign.provenance = str(head.get("provenance") or head.get("note") or "")
     foreign.ignored_values = frozenset(_whole_numbers(head.get("ignored_values", [])))
     foreign.channels = tuple(str(name) for name in head.get("channels", ()))
@@ -173,15 +179,22 @@ def _parse_csv(text: str, title: str, value_column: str | None) -> ForeignTree |
     if header is None:
         header = table.headless_names(rows)
     if header is None and composites.is_composite_list(rows):
+        _refuse_column(value_column)
         return composites.read_composites(rows, title)
     if header is None:
         raise LabelTreeError("its first row is no header; add one, such as value,name or id,name,parent,value")
     records = [dict(zip(header, row, strict=True)) for row in rows]
     if color_csv.is_tree_table(header):
+        _refuse_column(value_column)
         return color_csv.read_tree_table(records, header, title)
-    foreign, _ = table.read_table(records, header, title, value_column)
+    foreign = table.read_table(records, header, title, value_column)
     total_segmentator.complete(foreign)
     return foreign
+
+
+def _refuse_column(value_column: str | None) -> None:
+    if value_column is not None:
+        raise LabelTreeError(f"value column '{value_column}': this format has its values in one place only; leave the option out")
 
 
 def _ignoring(read: ReadTree, unknown_values: Iterable[int]) -> ReadTree:

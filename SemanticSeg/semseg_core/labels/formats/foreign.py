@@ -5,16 +5,18 @@ Readers give a `ForeignTree`; whatever had to be assumed or repaired becomes a n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from semseg_core.errors import LabelTreeError
 from semseg_core.labels.colors import Color, tree_colors
-from semseg_core.labels.invariants import children_of, depth_first
 from semseg_core.labels.tree import UNKNOWN, Label, LabelTree, Terminology
 
 SHOWN = 5
 """How many examples a note lists."""
+
+GRAY = (0.5, 0.5, 0.5)
 
 ROOT_KEY = "\0root"
 """Key of an implicit root; no file can contain it."""
@@ -77,24 +79,15 @@ def grow(foreign: ForeignTree, unknown_values: Iterable[int] = ()) -> LabelTree:
     if not foreign.linked:
         _add_root(foreign)
     ids = _ids_by_key(foreign)
-    labels = []
-    for entry in foreign.labels:
-        if entry.parent is not None and entry.parent not in ids:
-            raise LabelTreeError(
-                f"label '{entry.name}': its parent '{entry.parent}' is not in the file; add it or correct the link"
-            )
-        parent = None if entry.parent is None else ids[entry.parent]
-        color = entry.color or Label.__dataclass_fields__["color"].default
-        labels.append(
-            Label(ids[entry.key], entry.name, entry.value or 0, parent, color, entry.code, entry.terminology, entry.length)
-        )
-    valued = _with_values(tuple(labels), foreign, ignored)
-    tree = LabelTree(valued, foreign.title, foreign.provenance, foreign.channels, ignored)
-    if all(entry.color is not None for entry in foreign.labels):
+    values = _values(foreign, ids, ignored)
+    given = [entry.color for entry in foreign.labels]
+    labels = _labels(foreign, ids, values, given)
+    tree = LabelTree(labels, foreign.title, foreign.provenance, foreign.channels, ignored)
+    if None not in given:
         return tree
     chosen = tree_colors(tree)
-    given = {ids[entry.key]: entry.color for entry in foreign.labels if entry.color is not None}
-    return replace(tree, labels=tuple(replace(label, color=given.get(label.id, chosen[label.id])) for label in tree))
+    colors = [chosen[ids[entry.key]] if entry.color is None else entry.color for entry in foreign.labels]
+    return replace(tree, labels=_labels(foreign, ids, values, colors))
 
 
 def listed(items: Iterable[object]) -> str:
@@ -141,9 +134,9 @@ def _fit_names(foreign: ForeignTree) -> None:
 
 
 def _add_root(foreign: ForeignTree) -> None:
-    """Put the entries without a parent under a new root, unless there is exactly one with others below it."""
+    """Put the entries without a parent under a new root, unless there is just one."""
     tops = [entry for entry in foreign.labels if entry.parent is None]
-    if len(tops) == 1 and len(foreign.labels) > 1:
+    if len(tops) == 1:
         return
     name = " ".join(foreign.title.replace("/", "-").split()) or "all"
     foreign.labels.insert(0, ForeignLabel(ROOT_KEY, name))
@@ -153,7 +146,7 @@ def _add_root(foreign: ForeignTree) -> None:
 
 
 def _ids_by_key(foreign: ForeignTree) -> dict[str, int]:
-    """Our ids, 1… in the order of the file, by the file's keys, after refusing repeated keys and several roots."""
+    """Our ids, 1… in the order of the file, by the file's keys, after refusing repeated and missing keys and several roots."""
     entries: dict[str, ForeignLabel] = {}
     for entry in foreign.labels:
         twin = entries.setdefault(entry.key, entry)
@@ -163,36 +156,57 @@ def _ids_by_key(foreign: ForeignTree) -> dict[str, int]:
             )
         if twin is not entry:
             raise LabelTreeError(f"label '{entry.name}': id {entry.key} is also that of '{twin.name}'; ids must differ")
+    orphan = next((entry for entry in foreign.labels if entry.parent is not None and entry.parent not in entries), None)
+    if orphan is not None:
+        raise LabelTreeError(f"label '{orphan.name}': its parent '{orphan.parent}' is not in the file; add or correct it")
     tops = [entry.name for entry in foreign.labels if entry.parent is None]
     if len(tops) > 1:
         raise LabelTreeError(f"{len(tops)} roots ({listed(tops)}); give all but one a parent, or all a common one")
     return {key: place for place, key in enumerate(entries, start=1)}
 
 
-def _with_values(labels: tuple[Label, ...], foreign: ForeignTree, ignored: frozenset[int]) -> tuple[Label, ...]:
-    """The labels in depth-first order; those the file gives no value get free ones above its largest, in that order."""
-    missing = {place for place, entry in enumerate(foreign.labels, start=1) if entry.value is None}
-    by_id = {label.id: label for label in labels}
-    children = children_of(labels, by_id)
-    free = max((label.value for label in labels), default=0)
-    valued, assigned = [], []
-    for label in depth_first(labels, by_id, children):
-        if label.id in missing:
-            free += 1
-            while free in ignored:
-                free += 1
-            label = replace(label, value=free)
-            assigned.append(label)
-        valued.append(label)
-    leaves = [label.name for label in assigned if label.id not in children]
+def _labels(foreign: ForeignTree, ids: dict[str, int], values: list[int], colors: Sequence[Color | None]) -> tuple[Label, ...]:
+    """The labels in the order of the file; gray where no color is known yet."""
+    return tuple(
+        Label(
+            id=ids[entry.key],
+            name=entry.name,
+            value=value,
+            parent=None if entry.parent is None else ids[entry.parent],
+            color=color or GRAY,
+            code=entry.code,
+            terminology=entry.terminology,
+            length=entry.length,
+        )
+        for entry, value, color in zip(foreign.labels, values, colors, strict=True)
+    )
+
+
+def _values(foreign: ForeignTree, ids: dict[str, int], ignored: frozenset[int]) -> list[int]:
+    """Values in the order of the file; those it does not give are free ones above its largest, in depth-first order."""
+    values = [entry.value for entry in foreign.labels]
+    children: dict[int, list[int]] = {}
+    for entry in reversed(foreign.labels):
+        children.setdefault(0 if entry.parent is None else ids[entry.parent], []).append(ids[entry.key])
+    free = max((value for value in values if value is not None), default=0)
+    assigned: list[int] = []
+    waiting = [0]
+    while waiting:
+        label_id = waiting.pop()
+        waiting.extend(children.get(label_id, ()))
+        if label_id and values[label_id - 1] is None:
+            free = next(value for value in count(free + 1) if value not in ignored)
+            values[label_id - 1] = free
+            assigned.append(label_id)
+    names = [foreign.labels[label_id - 1].name for label_id in assigned]
+    leaves = [name for label_id, name in zip(assigned, names, strict=True) if label_id not in children]
     if len(assigned) == 1:
-        foreign.notes.append(f"'{assigned[0].name}' has no value in the file and got {assigned[0].value}")
+        foreign.notes.append(f"'{names[0]}' has no value in the file and got {free}")
     if len(assigned) > 1:
-        foreign.notes.append(
-            f"{len(assigned)} labels without a value got {assigned[0].value}–{assigned[-1].value}, in depth-first order"
-        )
-    if leaves and len(leaves) < len(labels) - len(children):
-        foreign.notes.append(
-            f"{len(leaves)} leaves have no value in the file, so its label maps do not have them: {listed(leaves)}"
-        )
-    return tuple(valued)
+        first = values[assigned[0] - 1]
+        foreign.notes.append(f"{len(assigned)} labels without a value got {first}–{free}, in depth-first order")
+    if leaves and len(leaves) < len(values) - len(children) + 1:
+        foreign.notes.append(f"{len(leaves)} leaves have no value in the file, so its label maps lack them: {listed(leaves)}")
+    # Only labels on a cycle are not reached from the root; the tree will refuse them, whatever their values.
+    unreached = count(free + 1)
+    return [next(unreached) if value is None else value for value in values]

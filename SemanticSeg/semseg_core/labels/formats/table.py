@@ -38,26 +38,26 @@ def read_csv(text: str) -> tuple[Sequence[str] | None, list[list[str]]]:
     header = [cell.strip() for cell in rows[0]]
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(header):
-            raise LabelTreeError(
-                f"row {number} has {len(row)} cells, the header {len(header)}; the file is truncated or was damaged"
-            )
+            raise LabelTreeError(f"row {number} has {len(row)} cells, the header {len(header)}; the file is truncated or damaged")
     return header, rows[1:]
 
 
 def headless_names(rows: Sequence[Sequence[str]]) -> tuple[str, ...] | None:
     """Column names of a table without a header: value and name, perhaps with a color; None if it is something else."""
     lengths = {len(row) for row in rows}
-    if len(lengths) != 1 or any(whole_number(row[0]) is None or whole_number(row[1]) is not None for row in rows):
+    if (
+        lengths.isdisjoint({2, 5, 6})
+        or len(lengths) != 1
+        or any(whole_number(row[0]) is None or whole_number(row[1]) is not None for row in rows)
+    ):
         return None
     channels = [whole_number(cell) for row in rows for cell in row[2:]]
     if any(channel is None or not 0 <= channel <= 255 for channel in channels):
         return None
-    return {2: ("value", "name"), 5: COLORED, 6: (*COLORED, "alpha")}.get(lengths.pop())
+    return {2: COLORED[:2], 5: COLORED, 6: (*COLORED, "alpha")}[lengths.pop()]
 
 
-def read_table(
-    rows: Sequence[Row], names: Sequence[str], title: str, value_column: str | None = None
-) -> tuple[ForeignTree, Columns]:
+def read_table(rows: Sequence[Row], names: Sequence[str], title: str, value_column: str | None = None) -> ForeignTree:
     """What a table says about labels.
 
     Args:
@@ -92,7 +92,7 @@ def read_table(
                 length=1.0 if is_empty(length) else _length(length, name),
             )
         )
-    return foreign, columns
+    return foreign
 
 
 def flatten(nodes: Sequence[object]) -> list[Row]:
