@@ -44,7 +44,9 @@ class Grid:
             raise ShapeError(f"grid: expected three positive sizes (k, j, i), got {self.shape}")
         if affine.shape != (4, 4) or not np.isfinite(affine).all():
             raise ShapeError(f"grid: expected a finite 4×4 affine, got shape {affine.shape}; check the image header")
-        if not np.allclose(affine[3], (0, 0, 0, 1)) or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        # Relative to the spacings: voxels of 100 nm are no zero spacing.
+        volume, box = abs(np.linalg.det(affine[:3, :3])), np.linalg.norm(affine[:3, :3], axis=0).prod()
+        if not np.allclose(affine[3], (0, 0, 0, 1)) or not volume > 1e-6 * box:
             raise ShapeError("grid: the affine is not invertible; the image header gives a zero spacing or equal axes")
         affine.setflags(write=False)
         object.__setattr__(self, "shape", shape)
