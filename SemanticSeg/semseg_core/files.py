@@ -82,7 +82,7 @@ def replacing(path: str | Path, what: str = "output") -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         raise _unwritable(path, what, error) from error
     finally:

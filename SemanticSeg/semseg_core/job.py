@@ -60,12 +60,23 @@ class FineTuneJob:
         for note in read.notes:
             on_event(Note(note))
         fine_tune_files(
-            read.tree, self.cases, self.output, self.config, on_event, cancelled, self.channels, self.unknown_values, self.start, self.resume
+            read.tree,
+            self.cases,
+            self.output,
+            self.config,
+            on_event,
+            cancelled,
+            self.channels,
+            self.unknown_values,
+            self.start,
+            self.resume,
         )
 
     def located(self, folder: Path) -> FineTuneJob:
         """The job with relative paths starting at a folder."""
-        cases = tuple(CaseFiles(tuple(_at(folder, image) for image in case.images), _at(folder, case.scribbles)) for case in self.cases)
+        cases = tuple(
+            CaseFiles(tuple(_at(folder, image) for image in case.images), _at(folder, case.scribbles)) for case in self.cases
+        )
         tree = _at(folder, self.tree) if (folder / self.tree).exists() else self.tree
         start = None if self.start is None else _at(folder, self.start)
         return dataclasses.replace(self, tree=tree, cases=cases, output=_at(folder, self.output), start=start)
@@ -88,14 +99,24 @@ class PredictJob:
         from semseg_core.infer.session import predict_files
 
         predict_files(
-            self.model, self.images, self.output, on_event, cancelled, self.level, self.min_confidence, self.confidence, self.device
+            self.model,
+            self.images,
+            self.output,
+            on_event,
+            cancelled,
+            self.level,
+            self.min_confidence,
+            self.confidence,
+            self.device,
         )
 
     def located(self, folder: Path) -> PredictJob:
         """The job with relative paths starting at a folder."""
         confidence = None if self.confidence is None else _at(folder, self.confidence)
         images = tuple(_at(folder, image) for image in self.images)
-        return dataclasses.replace(self, model=_at(folder, self.model), images=images, output=_at(folder, self.output), confidence=confidence)
+        return dataclasses.replace(
+            self, model=_at(folder, self.model), images=images, output=_at(folder, self.output), confidence=confidence
+        )
 
 
 Job = FineTuneJob | PredictJob
@@ -126,7 +147,9 @@ def load_job(folder: str | Path) -> Job:
         record = json.loads(path.read_text(encoding="utf-8"))
         schema, command, arguments = record["schema"], record["command"], record["arguments"]
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"job {path}: is not valid JSON with 'schema', 'command' and 'arguments' ({error}); write it again") from error
+        raise InputError(
+            f"job {path}: is not valid JSON with 'schema', 'command' and 'arguments' ({error}); write it again"
+        ) from error
     if schema != SCHEMA:
         raise InputError(f"job {path}: has schema {schema}, this program reads {SCHEMA}; update SemanticSeg")
     if command not in COMMANDS or not isinstance(arguments, Mapping):

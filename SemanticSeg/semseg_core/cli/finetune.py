@@ -28,15 +28,25 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="an image, or several channels of one, and its scribbles (label map or .seg.nrrd); may be given several times",
     )
     parser.add_argument("--cases", metavar="FILE", help="list of cases: CSV with columns CHANNEL…,scribbles, or JSON")
-    parser.add_argument("--channels", type=parse_names, default=(), metavar="NAME,…", help="names of the image channels, in order")
-    parser.add_argument("--loss", metavar="NAME", help="loss or weighted sum of losses (semseg losses); default: the recommended one")
+    parser.add_argument(
+        "--channels", type=parse_names, default=(), metavar="NAME,…", help="names of the image channels, in order"
+    )
+    parser.add_argument(
+        "--loss", metavar="NAME", help="loss or weighted sum of losses (semseg losses); default: the recommended one"
+    )
     parser.add_argument("--start", metavar="MODEL", help="model directory to start from")
     parser.add_argument("--resume", action="store_true", help="go on where a crashed or cancelled run stopped")
-    parser.add_argument("--budget", type=Budget.parse, default=TrainConfig.budget, metavar="120s|2000steps", help="when to stop (default: 120s)")
+    parser.add_argument(
+        "--budget", type=Budget.parse, default=TrainConfig.budget, metavar="120s|2000steps", help="when to stop (default: 120s)"
+    )
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda:N|mps", help="where to compute (default: auto)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of every random choice (default: 0)")
-    parser.add_argument("--precision", default="auto", metavar="auto|float32|bfloat16", help="number type while training (default: auto)")
-    parser.add_argument("--variants", type=int, metavar="N", help="intensity variants of each case (default: as the budget allows)")
+    parser.add_argument(
+        "--precision", default="auto", metavar="auto|float32|bfloat16", help="number type while training (default: auto)"
+    )
+    parser.add_argument(
+        "--variants", type=int, metavar="N", help="intensity variants of each case (default: as the budget allows)"
+    )
     parser.add_argument("-o", "--output", required=True, metavar="MODEL_DIR", help="model directory to write")
     parser.set_defaults(run=run, polls=True)
 

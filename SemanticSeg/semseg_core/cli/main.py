@@ -88,7 +88,9 @@ def _run(arguments: argparse.Namespace, on_event: EventSink) -> int:
         if (error.name or "").startswith("semseg_core"):
             failure, code = error, BUG_EXIT_CODE
         else:
-            failure = DependencyError(f"the Python package '{error.name}' is not installed; install it with: pip install {error.name}")
+            failure = DependencyError(
+                f"the Python package '{error.name}' is not installed; install it with: pip install {error.name}"
+            )
             code = failure.exit_code
     except MemoryError:
         failure = MemoryLimitError("out of memory; close other programs, or use a smaller volume")
@@ -118,10 +120,14 @@ def _report(error: Exception, code: int, debug: bool = False) -> int:
 
 def _add_common_options(parser: argparse.ArgumentParser) -> None:
     """Give every command, however nested, `--progress` and `--debug`."""
-    nested = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]  # argparse has no public way
+    nested = [
+        action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
+    ]  # argparse has no public way
     for action in nested:
         for command in dict.fromkeys(action.choices.values()):
             _add_common_options(command)
     if not nested:
-        parser.add_argument("--progress", choices=("bar", "json", "none"), default="bar", help="how progress is shown (default: bar)")
+        parser.add_argument(
+            "--progress", choices=("bar", "json", "none"), default="bar", help="how progress is shown (default: bar)"
+        )
         parser.add_argument("--debug", action="store_true", help="show the traceback of an error")

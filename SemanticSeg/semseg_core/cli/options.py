@@ -11,13 +11,17 @@ from semseg_core.train.events import EventSink, Note
 
 def add_tree_options(parser: argparse.ArgumentParser) -> None:
     """Add `--tree`, `--value-column` and `--unknown-values`."""
-    parser.add_argument("--tree", required=True, metavar="TREE", help="label tree: a file, or a preset's name (semseg tree presets)")
+    parser.add_argument(
+        "--tree", required=True, metavar="TREE", help="label tree: a file, or a preset's name (semseg tree presets)"
+    )
     add_reading_options(parser)
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
     """Add how a tree and its label maps are read: `--value-column` and `--unknown-values`."""
-    parser.add_argument("--value-column", metavar="NAME", help="column with the label-map values, where the tree's file has several")
+    parser.add_argument(
+        "--value-column", metavar="NAME", help="column with the label-map values, where the tree's file has several"
+    )
     parser.add_argument(
         "--unknown-values",
         metavar="V,V…",

@@ -18,8 +18,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command."""
     parser = commands.add_parser("predict", help="apply a model to an image")
     parser.add_argument("model", metavar="MODEL_DIR", help="model directory")
-    parser.add_argument("images", metavar="IMAGE[,IMAGE2…]", type=split_images, help="image file, or its channels in the model's order")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="OUT.seg.nrrd, or OUT.nii.gz with a color table beside it")
+    parser.add_argument(
+        "images", metavar="IMAGE[,IMAGE2…]", type=split_images, help="image file, or its channels in the model's order"
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT", help="OUT.seg.nrrd, or OUT.nii.gz with a color table beside it"
+    )
     parser.add_argument(
         "--level",
         type=parse_level,
@@ -27,7 +31,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         metavar="N|leaf|auto",
         help="tree level of the answers; auto backs off to the deepest label that is certain enough (default: leaf)",
     )
-    parser.add_argument("--min-confidence", type=float, metavar="P", help="below this probability a voxel is unknown (default: 0; auto: 0.5)")
+    parser.add_argument(
+        "--min-confidence", type=float, metavar="P", help="below this probability a voxel is unknown (default: 0; auto: 0.5)"
+    )
     parser.add_argument("--confidence", metavar="OUT2", help="write the confidence map here")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda:N|mps", help="where to compute (default: auto)")
     parser.set_defaults(run=run, polls=True)

@@ -70,24 +70,29 @@ def read_case_list(path: str | Path) -> tuple[tuple[CaseFiles, ...], tuple[str, 
     rows = _json_rows(text, path) if path.suffix.lower() == ".json" else _csv_rows(text, path)
     if not rows:
         raise InputError(f"case list {path}: holds no case; add a line per case")
-    names = {tuple(images) for images, _ in rows}
-    if len(names) > 1:
-        raise InputError(f"case list {path}: cases have different channels ({' / '.join(','.join(n) for n in sorted(names))}); give all the same")
-    cases = tuple(CaseFiles(_placed(images.values(), path), _placed([scribbles], path)[0]) for images, scribbles in rows)
-    channels = names.pop()
+    channels = tuple(rows[0][0])
+    other = next((images for images, _ in rows if set(images) != set(channels)), None)
+    if other is not None:
+        raise InputError(f"case list {path}: cases have different channels ({','.join(channels)} / {','.join(other)}); give all the same")
+    cases = tuple(
+        CaseFiles(_placed([images[name] for name in channels], path), _placed([scribbles], path)[0]) for images, scribbles in rows
+    )
     return cases, () if all(name.isdigit() for name in channels) else channels
 
 
 def _csv_rows(text: str, path: Path) -> list[tuple[dict[str, str], str]]:
     table = csv.DictReader(io.StringIO(text), strict=True)
-    columns = [name for name in table.fieldnames or () if name]
+    try:
+        columns, records = [name for name in table.fieldnames or () if name], list(table)
+    except csv.Error as error:
+        raise InputError(f"case list {path}, line {table.line_num}: is no CSV ({error}); close its quotes or save it again") from error
     if "scribbles" not in columns or len(columns) < 2:
         raise InputError(f"case list {path}: the first line must name a column 'scribbles' and at least one image channel, found {columns}")
     rows = []
-    for record in table:
+    for number, record in enumerate(records, start=1):
         cells = {name: (record.get(name) or "").strip() for name in columns}
-        if not all(cells.values()):
-            raise InputError(f"case list {path}, line {table.line_num}: a cell is empty; give a file for every column")
+        if not all(cells.values()) or None in record:
+            raise InputError(f"case list {path}, case {number}: give exactly one file for each of the columns {', '.join(columns)}")
         scribbles = cells.pop("scribbles")
         rows.append((cells, scribbles))
     return rows
@@ -99,7 +104,7 @@ def _json_rows(text: str, path: Path) -> list[tuple[dict[str, str], str]]:
         rows = []
         for record in records:
             images = record["images"]
-            named = images if isinstance(images, dict) else dict(zip(map(str, range(len(images))), images, strict=True))
+            named = {str(index): file for index, file in enumerate(images)} if isinstance(images, list) else dict(images)
             if not named or not all(isinstance(file, str) for file in (*named.values(), record["scribbles"])):
                 raise TypeError
             rows.append((named, record["scribbles"]))

@@ -41,7 +41,9 @@ class IntensityRule:
 
     def __post_init__(self) -> None:
         if self.kind not in ("percentile", "window"):
-            raise InputError(f"intensity rule of channel '{self.channel}': kind '{self.kind}' is neither 'percentile' nor 'window'")
+            raise InputError(
+                f"intensity rule of channel '{self.channel}': kind '{self.kind}' is neither 'percentile' nor 'window'"
+            )
         if not self.low < self.high:
             raise InputError(f"intensity rule of channel '{self.channel}': window {self.low} to {self.high} is empty")
 

@@ -59,7 +59,7 @@ def anatomical_grid(grid: Grid, spacing_mm: tuple[float, float, float]) -> Grid:
 
 
 def anatomical_spacing(grid: Grid) -> tuple[float, float, float]:
-    """Spacing along S, A, R, that is along `(k, j, i)` of `anatomical_grid`, of the image axes nearest to them, in millimetres."""
+    """Spacing, in millimetres, of the image axes nearest to S, A, R: that is along `(k, j, i)` of `anatomical_grid`."""
     nearest = dict(zip(grid.orientation, grid.spacing_mm[::-1], strict=True))
     found = {axis: nearest[letter] for axis in ("SI", "AP", "RL") for letter in axis if letter in nearest}
     return found["SI"], found["AP"], found["RL"]

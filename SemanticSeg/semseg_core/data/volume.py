@@ -53,4 +53,6 @@ class LabelMap:
 
     def __post_init__(self) -> None:
         if self.array.shape != self.grid.shape or not np.issubdtype(self.array.dtype, np.integer):
-            raise ShapeError(f"{self.source}: expected integers of shape {self.grid.shape}, got {self.array.dtype} {self.array.shape}")
+            raise ShapeError(
+                f"{self.source}: expected integers of shape {self.grid.shape}, got {self.array.dtype} {self.array.shape}"
+            )

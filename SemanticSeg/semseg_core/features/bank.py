@@ -84,7 +84,10 @@ class FeatureBank:
 
 
 def build_feature_bank(
-    volume: Volume, spacing_mm: tuple[float, float, float], device: torch.device | str = "cpu", cancelled: Callable[[], bool] = bool
+    volume: Volume,
+    spacing_mm: tuple[float, float, float],
+    device: torch.device | str = "cpu",
+    cancelled: Callable[[], bool] = bool,
 ) -> FeatureBank:
     """Compute the maps of a normalized volume.
 
@@ -148,7 +151,7 @@ def _appearance(array: torch.Tensor, grid: Grid) -> torch.Tensor:
 
 
 def _surroundings(array: torch.Tensor) -> torch.Tensor:
-    """The image seen some voxels away along -R, +R, -A, +A, -S, +S, (12 · C, D, H, W); the edge goes on beyond the field of view."""
+    """The image some voxels away along -R, +R, -A, +A, -S, +S, (12 · C, D, H, W); beyond the field of view its edge goes on."""
     shifted = []
     for steps in OFFSETS:
         for axis in (3, 2, 1):

@@ -65,7 +65,9 @@ def predict(
     """
     missing = [name for name in model.card.channels if name not in volume.channels]
     if missing:
-        raise InputError(f"image: channel '{missing[0]}' is missing; the model takes {', '.join(model.card.channels)}, in this order")
+        raise InputError(
+            f"image: channel '{missing[0]}' is missing; the model takes {', '.join(model.card.channels)}, in this order"
+        )
     bank = build_feature_bank(normalize(volume, model.card.rules), model.card.spacing_mm, device, cancelled)
     network = model.network.to(device).eval()
     decoder = decoder.to(device)

@@ -8,17 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from semseg_core.data.image_files import require_image_path
 from semseg_core.data.images import read_volume, write_volume
 from semseg_core.data.segmentation import write_segmentation
 from semseg_core.device import choose_device, memory_guard
 from semseg_core.errors import InputError
-from semseg_core.files import require_writable
 from semseg_core.infer.decode import build_decoder
 from semseg_core.infer.predict import predict
 from semseg_core.models.directory import load_model
 from semseg_core.train.events import Done, EventSink, Note, Progress, Stage
-
-SUFFIXES = (".seg.nrrd", ".nii.gz", ".nii", ".nrrd", ".mha")
 
 
 def predict_files(
@@ -49,9 +47,9 @@ def predict_files(
         SemSegError: On bad input, a damaged model, lack of memory, or cancel.
     """
     started = time.monotonic()
-    output = _require_output(output)
+    output = require_image_path(output, "output")
     if confidence_output is not None:
-        confidence_output = _require_output(confidence_output)
+        confidence_output = require_image_path(confidence_output, "confidence")
         if confidence_output.resolve() == output.resolve() or confidence_output.name.endswith(".seg.nrrd"):
             raise InputError(f"confidence {confidence_output}: give an image file of its own, like confidence.nii.gz")
     model = load_model(model_folder)
@@ -75,10 +73,3 @@ def predict_files(
     unknown = float((result.values == 0).mean())
     labels = int(np.count_nonzero(np.unique(result.values)))
     on_event(Done(tuple(outputs), time.monotonic() - started, {"labels": labels, "unknown_share": round(unknown, 4)}))
-
-
-def _require_output(path: str | Path) -> Path:
-    path = require_writable(path, "output")
-    if not path.name.lower().endswith(SUFFIXES):
-        raise InputError(f"output {path}: the suffix must be one of {', '.join(SUFFIXES)}")
-    return path

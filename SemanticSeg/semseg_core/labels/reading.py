@@ -70,7 +70,7 @@ def load_tree(source: str | Path, value_column: str | None = None, unknown_value
         if isinstance(read, LabelTree):
             return _ignoring(ReadTree(read), unknown_values)
         if not read.provenance:
-            read.provenance = f"read from {path.name}"
+            read.provenance = "read from a file that does not say where it comes from"
         return ReadTree(grow(read, unknown_values), tuple(read.notes))
     except LabelTreeError as error:
         raise LabelTreeError(f"label tree {path}: {error}") from error
@@ -155,22 +155,25 @@ def _parse_json(text: str, title: str, value_column: str | None) -> ForeignTree 
     if head.get("format") == own_json.FORMAT:
         _refuse_column(value_column)
         return own_json.from_record(record)
-    if term_json.is_terminology(head):
-        _refuse_column(value_column)
-        return term_json.read_terminology(head, title)
     lists = [record] if isinstance(record, list) else [head[name] for name in NODE_LISTS if isinstance(head.get(name), list)]
-    nodes = next(iter(lists), None)
+    nodes = next(iter(lists), [])
+    try:
+        if term_json.is_terminology(head):
+            _refuse_column(value_column)
+            return term_json.read_terminology(head, title)
+        if is_open_anatomy(nodes):
+            _refuse_column(value_column)
+            return read_open_anatomy(nodes, title)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise LabelTreeError(f"its labels do not have the form their format prescribes ({error!r}); export it again") from error
     if not nodes:
         raise LabelTreeError(f"it has no list of labels; expected one called {', '.join(NODE_LISTS)}")
-    if is_open_anatomy(nodes):
-        _refuse_column(value_column)
-        return read_open_anatomy(nodes, title)
     rows = table.flatten(nodes)
     names = list(dict.fromkeys(name for row in rows for name in row))
     foreign = table.read_table(rows, names, str(head.get("title") or title), value_column)
     foreign.provenance = str(head.get("provenance") or head.get("note") or "")
-    foreign.ignored_values = frozenset(_whole_numbers(head.get("ignored_values", [])))
-    foreign.channels = tuple(str(name) for name in head.get("channels", ()))
+    foreign.ignored_values = frozenset(_list_of(int, head, "ignored_values"))
+    foreign.channels = tuple(_list_of(str, head, "channels"))
     return foreign
 
 
@@ -204,9 +207,11 @@ def _ignoring(read: ReadTree, unknown_values: Iterable[int]) -> ReadTree:
     return read._replace(tree=replace(read.tree, ignored_values=read.tree.ignored_values | values))
 
 
-def _whole_numbers(items: object) -> list[int]:
-    if not isinstance(items, list) or not all(isinstance(item, int) and not isinstance(item, bool) for item in items):
-        raise LabelTreeError(f"ignored_values is {items}, expected a list of whole numbers; correct it")
+def _list_of(kind: type, record: Mapping[str, object], name: str) -> list:
+    """A list in a JSON object, empty if it is not there."""
+    items = record.get(name, [])
+    if not isinstance(items, list) or not all(isinstance(item, kind) and not isinstance(item, bool) for item in items):
+        raise LabelTreeError(f"{name} is {items}, expected a list of {'whole numbers' if kind is int else 'names'}; correct it")
     return items
 
 

@@ -88,10 +88,17 @@ class ModelCard:
                 everywhere=bool(record["everywhere"]),
                 training=dict(record["training"]),
             )
-            Grid((1, 1, 1), [[card.spacing_mm[2], 0, 0, 0], [0, card.spacing_mm[1], 0, 0], [0, 0, card.spacing_mm[0], 0], [0, 0, 0, 1]])
+            Grid(
+                (1, 1, 1),
+                [[card.spacing_mm[2], 0, 0, 0], [0, card.spacing_mm[1], 0, 0], [0, 0, card.spacing_mm[0], 0], [0, 0, 0, 1]],
+            )
         except (KeyError, TypeError, ValueError, SemSegError) as error:
-            raise ModelError(f"{what}: a field is missing or wrong ({error}); the file was altered, train again or copy it anew") from error
+            raise ModelError(
+                f"{what}: a field is missing or wrong ({error}); the file was altered, train again or copy it anew"
+            ) from error
         expected = len(feature_names(tuple(str(index) for index in range(len(card.rules)))))
         if card.network.inputs != expected or not 0 < card.network.width <= 1 << 16 or not 0 <= card.network.dropout < 1:
-            raise ModelError(f"{what}: its network takes {card.network.inputs} features, this program computes {expected}; train again")
+            raise ModelError(
+                f"{what}: its network takes {card.network.inputs} features, this program computes {expected}; train again"
+            )
         return card

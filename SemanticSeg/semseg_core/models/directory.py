@@ -51,7 +51,10 @@ def save_model(folder: Path, model: Model) -> None:
     from safetensors.torch import save
 
     weights = save({name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()})
-    card = {**model.card.to_record(), "weights": {"file": WEIGHTS, "sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights)}}
+    card = {
+        **model.card.to_record(),
+        "weights": {"file": WEIGHTS, "sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights)},
+    }
     text = json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     # Both files are whole on disk before either takes its name.
     with replacing(folder / CARD, "model") as card_file, replacing(folder / WEIGHTS, "model") as weights_file:
@@ -75,7 +78,9 @@ def load_model(path: str | Path) -> Model:
     except InputError as error:
         raise ModelError(str(error)) from error
     if hashlib.sha256(data).hexdigest() != record.get("weights", {}).get("sha256"):
-        raise ModelError(f"model {folder}: {WEIGHTS} ({len(data)} bytes) does not match its card; it was truncated or altered, copy it again")
+        raise ModelError(
+            f"model {folder}: {WEIGHTS} ({len(data)} bytes) does not match its card; it was truncated or altered, copy it again"
+        )
     network = PointNetwork(card.network, len(card.tree.leaves))
     try:
         network.load_state_dict(load(data))

@@ -40,7 +40,9 @@ class SparseLabels:
             raise ShapeError(f"sparse labels: {len(indices)} voxels but {len(label_ids)} labels; give one label per voxel")
         if len(indices) and (indices.min() < 0 or (indices >= self.grid.shape).any()):
             outside = int(((indices < 0) | (indices >= self.grid.shape)).any(axis=1).sum())
-            raise ShapeError(f"sparse labels: {outside} marks lie outside the image of {self.grid.shape} voxels (k, j, i); remove them")
+            raise ShapeError(
+                f"sparse labels: {outside} marks lie outside the image of {self.grid.shape} voxels (k, j, i); remove them"
+            )
         if len(indices) and len(np.unique(np.ravel_multi_index(indices.T, self.grid.shape))) < len(indices):
             raise ShapeError("sparse labels: a voxel is marked more than once; keep one label per voxel")
         indices.setflags(write=False)

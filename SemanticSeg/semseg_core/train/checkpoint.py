@@ -60,7 +60,9 @@ def load_checkpoint(folder: Path, state: TrainingState, fingerprint: str) -> Non
     except SafetensorError as error:
         raise ModelError(f"checkpoint {path}: is damaged ({error}); train without --resume") from error
     if header.get("fingerprint") != fingerprint:
-        raise ModelError(f"checkpoint {path}: was made with another tree, other cases or options; repeat those, or leave out --resume")
+        raise ModelError(
+            f"checkpoint {path}: was made with another tree, other cases or options; repeat those, or leave out --resume"
+        )
     try:
         _restore(state, json.loads(header["state"]), tensors)
     except (KeyError, ValueError, RuntimeError) as error:
@@ -75,7 +77,9 @@ def remove_checkpoint(folder: Path) -> None:
 def _restore(state: TrainingState, record: dict[str, object], tensors: dict[str, torch.Tensor]) -> None:
     for name in NETWORKS:
         prefix = f"{name}."
-        getattr(state, name).load_state_dict({key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)})
+        getattr(state, name).load_state_dict(
+            {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
+        )
     moments: dict[int, dict[str, torch.Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith("optimizer."):

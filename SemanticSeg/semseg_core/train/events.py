@@ -104,7 +104,9 @@ def from_line(line: str) -> Event | None:
         record = json.loads(line)
         kind = KINDS[record["event"]]
         names = {item.name for item in dataclasses.fields(kind)}
-        return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in record.items() if name in names})
+        return kind(
+            **{name: tuple(value) if isinstance(value, list) else value for name, value in record.items() if name in names}
+        )
     except (ValueError, KeyError, TypeError):
         return None
 

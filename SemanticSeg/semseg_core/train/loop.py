@@ -135,7 +135,9 @@ def fine_tune(
             on_checkpoint(state)
     if state.step and state.best_step != state.step:
         _score(state, scorer, running_loss, on_event)
-    on_event(Progress(1.0 if _is_over(config, state) else state.step / max(1, state.planned_steps), state.seconds, 0.0, state.step))
+    on_event(
+        Progress(1.0 if _is_over(config, state) else state.step / max(1, state.planned_steps), state.seconds, 0.0, state.step)
+    )
     return state
 
 
@@ -157,9 +159,7 @@ class _Rows:
         return self.features[variant.to(device), chosen.to(device)], self.targets[chosen.to(device)]
 
 
-def _step(
-    state: TrainingState, rows: _Rows, loss: torch.nn.Module, config: TrainConfig, autocast: torch.dtype | None
-) -> float:
+def _step(state: TrainingState, rows: _Rows, loss: torch.nn.Module, config: TrainConfig, autocast: torch.dtype | None) -> float:
     """One optimizer step; the loss of its batch."""
     rate = config.learning_rate * min(1.0, (state.step + 1) / WARM_UP_STEPS)
     if state.step > WARM_UP_STEPS and state.planned_steps:

@@ -122,7 +122,16 @@ def fine_tune_files(
         autocast = None if exact else choose_precision(config.precision, device)
         on_event(Stage(f"Training on {len(rows.targets)} voxels, {device}"))
         fine_tune(
-            state, rows, loss, tree, config, started, on_event, cancelled, lambda now: save_checkpoint(folder, now, fingerprint), autocast
+            state,
+            rows,
+            loss,
+            tree,
+            config,
+            started,
+            on_event,
+            cancelled,
+            lambda now: save_checkpoint(folder, now, fingerprint),
+            autocast,
         )
     if state.step == 0:
         raise CancelledError("cancelled before the first training step; nothing was written")
@@ -132,7 +141,9 @@ def fine_tune_files(
     save_model(folder, Model(replace(card, training=summary), state.best))
     if stopped:
         save_checkpoint(folder, state, fingerprint)
-        raise CancelledError(f"cancelled after {state.step} steps; the best model so far is in {folder}, --resume goes on from here")
+        raise CancelledError(
+            f"cancelled after {state.step} steps; the best model so far is in {folder}, --resume goes on from here"
+        )
     remove_checkpoint(folder)
     on_event(Done((str(folder / CARD),), state.seconds, summary))
 
@@ -147,7 +158,10 @@ def _read_cases(
         for note in notes:
             on_event(Note(note))
         if loaded and volume.channels != loaded[0].volume.channels:
-            raise InputError(f"case {files.scribbles}: channels {volume.channels} differ from {loaded[0].volume.channels}; give all cases the same")
+            raise InputError(
+                f"case {files.scribbles}: channels {volume.channels} differ from {loaded[0].volume.channels}; "
+                "give all cases the same"
+            )
         loaded.append(Case(volume, marks))
     return loaded
 
@@ -204,7 +218,12 @@ def _network(
 
 
 def _rows(
-    cases: Sequence[Case], card: ModelCard, config: TrainConfig, started: float, on_event: EventSink, cancelled: Callable[[], bool]
+    cases: Sequence[Case],
+    card: ModelCard,
+    config: TrainConfig,
+    started: float,
+    on_event: EventSink,
+    cancelled: Callable[[], bool],
 ) -> tuple[TrainingRows, int]:
     """Rows of all cases, and the number of variants computed."""
     rng = np.random.default_rng(config.seed)
@@ -215,12 +234,18 @@ def _rows(
         volume = normalize(case.volume, card.rules)
         seed = int(rng.integers(2**63))
         if variants is None:
-            found.append(case_rows(volume, case.marks, card.tree, card.spacing_mm, config, 0, np.random.default_rng(seed), cancelled))
+            found.append(
+                case_rows(volume, case.marks, card.tree, card.spacing_mm, config, 0, np.random.default_rng(seed), cancelled)
+            )
             variants = _affordable_variants(config, time.monotonic() - begun, len(cases))
             if variants:
                 found.pop()
         if len(found) == number:
-            found.append(case_rows(volume, case.marks, card.tree, card.spacing_mm, config, variants, np.random.default_rng(seed), cancelled))
+            found.append(
+                case_rows(
+                    volume, case.marks, card.tree, card.spacing_mm, config, variants, np.random.default_rng(seed), cancelled
+                )
+            )
         on_event(Progress((number + 1) / len(cases), time.monotonic() - started))
     return combine(found, card.tree, config.balance), int(variants or 0)
 
