@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +73,8 @@ def read_case_list(path: str | Path) -> tuple[tuple[CaseFiles, ...], tuple[str, 
     channels = tuple(rows[0][0])
     other = next((images for images, _ in rows if set(images) != set(channels)), None)
     if other is not None:
-        raise InputError(f"case list {path}: cases have different channels ({','.join(channels)} / {','.join(other)}); give all the same")
+        both = f"{','.join(channels)} / {','.join(other)}"
+        raise InputError(f"case list {path}: cases have different channels ({both}); give all the same")
     cases = tuple(
         CaseFiles(_placed([images[name] for name in channels], path), _placed([scribbles], path)[0]) for images, scribbles in rows
     )
@@ -85,14 +86,15 @@ def _csv_rows(text: str, path: Path) -> list[tuple[dict[str, str], str]]:
     try:
         columns, records = [name for name in table.fieldnames or () if name], list(table)
     except csv.Error as error:
-        raise InputError(f"case list {path}, line {table.line_num}: is no CSV ({error}); close its quotes or save it again") from error
+        raise InputError(f"case list {path}: is no CSV ({error}); close its quotes, or save it again") from error
     if "scribbles" not in columns or len(columns) < 2:
-        raise InputError(f"case list {path}: the first line must name a column 'scribbles' and at least one image channel, found {columns}")
+        wanted = "a column 'scribbles' and at least one image channel"
+        raise InputError(f"case list {path}: the first line must name {wanted}, found {columns}")
     rows = []
     for number, record in enumerate(records, start=1):
         cells = {name: (record.get(name) or "").strip() for name in columns}
         if not all(cells.values()) or None in record:
-            raise InputError(f"case list {path}, case {number}: give exactly one file for each of the columns {', '.join(columns)}")
+            raise InputError(f"case list {path}, case {number}: give exactly one file for each of {', '.join(columns)}")
         scribbles = cells.pop("scribbles")
         rows.append((cells, scribbles))
     return rows
@@ -100,18 +102,18 @@ def _csv_rows(text: str, path: Path) -> list[tuple[dict[str, str], str]]:
 
 def _json_rows(text: str, path: Path) -> list[tuple[dict[str, str], str]]:
     try:
-        records = json.loads(text)
-        rows = []
-        for record in records:
-            images = record["images"]
-            named = {str(index): file for index, file in enumerate(images)} if isinstance(images, list) else dict(images)
-            if not named or not all(isinstance(file, str) for file in (*named.values(), record["scribbles"])):
-                raise TypeError
-            rows.append((named, record["scribbles"]))
+        return [_json_row(record) for record in json.loads(text)]
     except (ValueError, TypeError, KeyError) as error:
         form = '[{"images": ["t1.nii.gz"], "scribbles": "marks.nii.gz"}, …]'
         raise InputError(f"case list {path}: is not a JSON list of the form {form}") from error
-    return rows
+
+
+def _json_row(record: Mapping[str, object]) -> tuple[dict[str, str], str]:
+    images, scribbles = record["images"], record["scribbles"]
+    named = {str(index): file for index, file in enumerate(images)} if isinstance(images, list) else dict(images)
+    if not named or not all(isinstance(file, str) for file in (*named.values(), scribbles)):
+        raise TypeError
+    return named, scribbles
 
 
 def _placed(files: Sequence[str], path: Path) -> tuple[str, ...]:
