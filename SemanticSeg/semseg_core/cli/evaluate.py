@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace, on_event: EventSink, cancelled: Callable[
         for note in (*truth.notes, *prediction.notes):
             on_event(Note(note))
         prediction.grid.require_same(truth.grid, f"prediction {arguments.prediction}", f"truth {arguments.truth}")
-        on_event(Stage("Comparing"))
+        on_event(Stage("Comparing" if tolerance_mm is None else "Comparing labels and surfaces"))
         report = evaluate(
             values_to_ids(truth.values, tree),
             values_to_ids(prediction.values, tree),

@@ -78,24 +78,36 @@ def surface_agreement(
     Source:
         NSD: Nikolov et al. 2021, with voxel counts as surface measure; both as in MONAI (no subvoxels, symmetric).
     """
+    surfaces = [_surface(mask) for mask in (first, second)]
+    if not surfaces[0].any() and not surfaces[1].any():
+        return float("nan"), float("nan")
+    if not surfaces[0].any() or not surfaces[1].any():
+        return 0.0, float("nan")
+    distances = np.concatenate([_distances(*surfaces, spacing_mm), _distances(*surfaces[::-1], spacing_mm)])
+    total = sum(int(surface.sum()) for surface in surfaces)
+    # Distances are sums of multiples of the spacing: a tolerance of 3 × 0.7 mm must admit three voxels of 0.7 mm.
+    outside = int((distances > tolerance_mm * (1 + 1e-9)).sum())
+    return 1.0 - outside / total, float(distances.sum() / total)
+
+
+def _surface(mask: np.ndarray) -> np.ndarray:
+    """Which voxels of a mask have a face neighbor outside it, bool of its shape."""
+    inside = mask.copy()  # scipy's binary_erosion gives the same, several times slower
+    for axis in range(mask.ndim):
+        still, was = inside.swapaxes(0, axis), mask.swapaxes(0, axis)
+        still[1:] &= was[:-1]
+        still[:-1] &= was[1:]
+        still[0] = still[-1] = False
+    return mask & ~inside
+
+
+def _distances(surface: np.ndarray, other: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+    """Millimeters from each voxel of a surface that is not on the other to the nearest one that is, (N,)."""
     from scipy.spatial import cKDTree
 
-    points = [_surface_points(mask, spacing_mm) for mask in (first, second)]
-    if not len(points[0]) and not len(points[1]):
-        return float("nan"), float("nan")
-    if not len(points[0]) or not len(points[1]):
-        return 0.0, float("nan")
-    trees = [cKDTree(some) for some in points]
-    distances = np.concatenate([trees[1].query(points[0])[0], trees[0].query(points[1])[0]])
-    # Distances are sums of multiples of the spacing: a tolerance of 3 × 0.7 mm must admit three voxels of 0.7 mm.
-    return float((distances <= tolerance_mm * (1 + 1e-9)).mean()), float(distances.mean())
-
-
-def _surface_points(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
-    """Centers of the voxels with a face neighbor outside the mask, (N, 3) millimetres along `(k, j, i)`."""
-    from scipy.ndimage import binary_erosion
-
-    return np.argwhere(mask & ~binary_erosion(mask)) * np.array(spacing_mm)
+    # Voxels lie on a grid, where splitting at the middle is as good as at the median, and much faster.
+    targets = cKDTree(np.argwhere(other) * np.array(spacing_mm), balanced_tree=False)
+    return targets.query(np.argwhere(surface & ~other) * np.array(spacing_mm))[0]
 
 
 def _subtree_boxes(positions: np.ndarray, tree: LabelTree) -> list[Box | None]:
