@@ -1,9 +1,9 @@
 """Loss expressions: `0.9*tversky + 0.1*log-hausdorff`, `wasserstein(beta=2, inner=mass)`. Parsed, never evaluated.
 
-    expression = term { "+" term }
-    term       = [ number "*" ] name [ "(" option { "," option } ")" ]
-    option     = name "=" value
-    value      = number { "/" number } | yes | no | word | "text"
+expression = term { "+" term }
+term       = [ number "*" ] name [ "(" option { "," option } ")" ]
+option     = name "=" value
+value      = number { "/" number } | yes | no | word | "text"
 """
 
 from __future__ import annotations

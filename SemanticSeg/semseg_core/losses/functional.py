@@ -23,6 +23,9 @@ CHUNK_ELEMENTS = {"cpu": 1 << 19}
 DEVICE_CHUNK_ELEMENTS = 1 << 26
 """The same on other devices, where launches cost more than memory."""
 
+SUM_TOLERANCE = 1e-2
+"""How far the sum of a distribution may be from 1: half precision rounds each of a hundred leaves."""
+
 Evaluate = Callable[[torch.Tensor, bool], tuple[torch.Tensor, torch.Tensor | None]]
 """Takes detached logits and whether a gradient is wanted; gives the loss, a scalar, and its gradient by the logits."""
 
@@ -36,12 +39,18 @@ class Chunk:
         voxels: Their flat indices, a slice where all voxels of the item are annotated, else (M,) int64.
         logits: (M, L), float32 or float64; a view where possible, so never written to.
         positions: Marked label of each voxel, (M,) int64, at least 1.
+        truth: Instead of marks, a distribution over the leaves, (M, L); None where there are marks.
     """
 
     item: int
     voxels: slice | torch.Tensor
     logits: torch.Tensor
     positions: torch.Tensor
+    truth: torch.Tensor | None = None
+
+
+Kernel = Callable[[Chunk, bool], tuple[torch.Tensor, torch.Tensor | None]]
+"""Takes annotated voxels and whether gradients are wanted; gives losses (M,) and gradients (M, L)."""
 
 
 class Annotated:
@@ -49,21 +58,27 @@ class Annotated:
 
     Args:
         logits: (N, L) or (B, L, *spatial), any floating dtype.
-        targets: Positions in depth-first order, (N,) or (B, *spatial), an integer dtype; -1 is unknown.
+        targets: Positions in depth-first order, (N,) or (B, *spatial), an integer dtype; -1 is unknown. Where `soft`, also
+            distributions over the leaves in the shape of the logits, of a floating dtype; all zero is unknown.
         leaves: Number of leaves, L.
         labels: Number of labels in the tree, V + 1.
+        soft: Whether distributions are understood.
 
     Raises:
         ShapeError: If the shapes do not belong together.
-        InputError: If targets are no integers, or a target is no position of the tree.
+        InputError: If a target is no position of the tree, or no distribution.
     """
 
-    def __init__(self, logits: torch.Tensor, targets: torch.Tensor, leaves: int, labels: int) -> None:
-        lowest = check_targets(logits, targets, leaves, labels)
+    def __init__(self, logits: torch.Tensor, targets: torch.Tensor, leaves: int, labels: int, soft: bool = False) -> None:
+        self._truth = None
+        if soft and targets.is_floating_point():
+            self._truth = as_items(targets.contiguous())
+            targets = _known_distributions(logits, targets)
+        every = check_targets(logits, targets, leaves, labels) > 0
         self._logits = as_items(logits)
         self._targets = targets.reshape(self._logits.shape[0], -1)
-        every = lowest > 0
         self._voxels = [None if every else torch.nonzero(item > 0).squeeze(1) for item in self._targets]
+        self.dtype = torch.float64 if logits.dtype == torch.float64 else torch.float32
         size = self._targets.shape[1]
         self.counts = tuple(size if voxels is None else len(voxels) for voxels in self._voxels)
 
@@ -79,15 +94,26 @@ class Annotated:
         for item, (voxels, count) in enumerate(zip(self._voxels, self.counts, strict=True)):
             for start in range(0, count, step):
                 part = slice(start, min(start + step, count)) if voxels is None else voxels[start : start + step]
-                logits = _read(self._logits[item], part)
-                if logits.dtype not in (torch.float32, torch.float64):
-                    logits = logits.float()
-                yield Chunk(item, part, logits, self._targets[item, part].long())
+                logits = _read(self._logits[item], part).to(self.dtype)
+                truth = None if self._truth is None else _read(self._truth[item], part).to(self.dtype)
+                yield Chunk(item, part, logits, self._targets[item, part].long(), truth)
+
+    def positions(self, item: int) -> torch.Tensor:
+        """Marked labels of the annotated voxels of an item, (n,) int64, in the order of its chunks."""
+        voxels = self._voxels[item]
+        return (self._targets[item] if voxels is None else self._targets[item, voxels]).long()
+
+    def zeros(self, *shape: int) -> torch.Tensor:
+        """Zeros to sum into, on the device of the logits and in the precision of the work."""
+        return torch.zeros(shape, dtype=self.dtype, device=self._logits.device)
 
     def empty_gradient(self, logits: torch.Tensor) -> torch.Tensor:
-        """A gradient for `write`, zero wherever no voxel is annotated."""
+        """A gradient for `write`, zero wherever no voxel is annotated.
+
+        It has the precision of the work: in half precision, shares of many voxels would vanish before a loss scale reaches them.
+        """
         every = len(self) == self._targets.numel()
-        return torch.empty_like(logits) if every else torch.zeros_like(logits)
+        return (torch.empty_like if every else torch.zeros_like)(logits, dtype=self.dtype)
 
     @staticmethod
     def write(gradient: torch.Tensor, chunk: Chunk, rows: torch.Tensor, share: float = 1.0) -> None:
@@ -96,14 +122,43 @@ class Annotated:
         if isinstance(chunk.voxels, slice):
             torch.mul(rows.t(), share, out=item[:, chunk.voxels])
         elif item.stride(0) == 1:
-            item.t().index_copy_(0, chunk.voxels, rows.mul(share).to(item.dtype))
+            item.t().index_copy_(0, chunk.voxels, rows.mul(share))
         else:
-            item.index_copy_(1, chunk.voxels, rows.t().mul(share).to(item.dtype))
+            item.index_copy_(1, chunk.voxels, rows.t().mul(share))
 
     @staticmethod
     def read(gradient: torch.Tensor, chunk: Chunk) -> torch.Tensor:
         """What `write` put there, (M, L)."""
         return _read(as_items(gradient)[chunk.item], chunk.voxels)
+
+
+def mean_over_voxels(
+    logits: torch.Tensor, targets: torch.Tensor, leaves: int, labels: int, kernel: Kernel, soft: bool = False
+) -> torch.Tensor:
+    """Mean over the annotated voxels of the batch of a loss that each has by itself; 0 without any.
+
+    Args:
+        logits: As for `Annotated`, like all but the kernel.
+        targets: Marks, or distributions.
+        leaves: L.
+        labels: V + 1.
+        kernel: Gives losses (M,) and gradients (M, L) of a chunk.
+        soft: Whether the kernel understands distributions.
+    """
+
+    def evaluate(logits: torch.Tensor, wanted: bool) -> tuple[torch.Tensor, torch.Tensor | None]:
+        annotated = Annotated(logits, targets, leaves, labels, soft)
+        gradient = annotated.empty_gradient(logits) if wanted else None
+        share = 1.0 / max(len(annotated), 1)
+        total = annotated.zeros()
+        for chunk in annotated:
+            losses, rows = kernel(chunk, wanted)
+            total += losses.sum()
+            if wanted:
+                annotated.write(gradient, chunk, rows, share)
+        return total * share, gradient
+
+    return analytic(logits, evaluate)
 
 
 def as_items(logits: torch.Tensor) -> torch.Tensor:
@@ -124,7 +179,7 @@ def take_rows(table: torch.Tensor, positions: torch.Tensor, like: torch.Tensor) 
 
 
 def analytic(logits: torch.Tensor, evaluate: Evaluate) -> torch.Tensor:
-    """A scalar loss whose gradient is computed together with its value, at autocast's expense switched off.
+    """A scalar loss whose gradient is computed together with its value, in full precision also under autocast.
 
     The gradient is held until the backward pass takes it, so memory peaks at one tensor of the logits' size; a second backward
     pass over the same graph evaluates again.
@@ -143,7 +198,9 @@ def check_targets(logits: torch.Tensor, targets: torch.Tensor, leaves: int, labe
     """
     expected = (logits.shape[0], *logits.shape[2:])
     if logits.dim() < 2 or logits.shape[1] != leaves:
-        raise ShapeError(f"logits: expected (N, {leaves}) or (B, {leaves}, *spatial), one channel per leaf, got {tuple(logits.shape)}")
+        raise ShapeError(
+            f"logits: expected (N, {leaves}) or (B, {leaves}, *spatial), one channel per leaf, got {tuple(logits.shape)}"
+        )
     if tuple(targets.shape) != expected:
         raise ShapeError(f"targets: expected {expected} for logits {tuple(logits.shape)}, got {tuple(targets.shape)}")
     if targets.dtype == torch.bool or targets.is_floating_point():
@@ -153,8 +210,23 @@ def check_targets(logits: torch.Tensor, targets: torch.Tensor, leaves: int, labe
     lowest, highest = (int(bound) for bound in torch.aminmax(targets))
     if lowest < UNKNOWN_TARGET or highest >= labels:
         wrong = lowest if lowest < UNKNOWN_TARGET else highest
-        raise InputError(f"targets: {wrong} is no position of a tree of {labels} labels; expected 0 to {labels - 1}, or -1 for unknown")
+        raise InputError(
+            f"targets: {wrong} is no position of a tree of {labels} labels; expected 0 to {labels - 1}, or -1 for unknown"
+        )
     return lowest
+
+
+def _known_distributions(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Targets for distributions over the leaves: 1 where there is one, unknown where all is zero."""
+    if truth.shape != logits.shape:
+        raise ShapeError(
+            f"targets: expected distributions of shape {tuple(logits.shape)} like the logits, got {tuple(truth.shape)}"
+        )
+    sums = truth.sum(1)
+    known = sums != 0
+    if bool((truth < 0).any()) or bool(((sums - 1.0).abs() > SUM_TOLERANCE)[known].any()):
+        raise InputError("targets: distributions over the leaves must be 0 or more and sum to 1, or be all zero where unknown")
+    return torch.where(known, 1, UNKNOWN_TARGET)
 
 
 class _Analytic(torch.autograd.Function):
@@ -177,7 +249,7 @@ class _Analytic(torch.autograd.Function):
         # A pass over a large gradient is worth avoiding where looking at the factor is free.
         if upstream.device.type != "cpu" or float(upstream) != 1.0:
             gradient.mul_(upstream)
-        return gradient, None
+        return gradient.to(logits.dtype), None
 
 
 def _without_autocast(evaluate: Evaluate, logits: torch.Tensor, wanted: bool) -> tuple[torch.Tensor, torch.Tensor | None]:

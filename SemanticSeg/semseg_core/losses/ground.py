@@ -9,6 +9,7 @@ from torch import nn
 from semseg_core.errors import InputError
 from semseg_core.labels.encode import edge_lengths, leaf_ranges
 from semseg_core.labels.tree import LabelTree
+from semseg_core.losses.positions import inner_positions, leaf_mask, leaf_positions
 
 INNER_RULES = ("set", "mass")
 """What a mark on an inner label costs a leaf outside: the way to the nearest leaf inside, or only to the label itself."""
@@ -41,6 +42,9 @@ class GroundDistances(nn.Module):
         self._tree, self._inner = tree, inner
         self._factor = scale / largest if largest > 0 else scale
         self._dtype = dtype
+        lengths = torch.from_numpy(edge_lengths(tree) * self._factor).to(dtype)
+        self.register_buffer("inner_lengths", lengths[inner_positions(tree)], persistent=False)
+        self.register_buffer("leaf_lengths", lengths[leaf_positions(tree)], persistent=False)
         small = len(tree) * len(tree.leaves) <= TABLE_ELEMENTS
         self.register_buffer("table", self._made(np.arange(len(tree))) if small else None, persistent=False)
 
@@ -50,6 +54,11 @@ class GroundDistances(nn.Module):
             return self.table, positions
         found, index = torch.unique(positions, return_inverse=True)
         return self._made(found.cpu().numpy()).to(positions.device), index
+
+    @property
+    def edges(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scaled lengths of the edges above inner labels, (I,), and above leaves, (L,)."""
+        return self.inner_lengths, self.leaf_lengths
 
     def _made(self, positions: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(distances_to_leaves(self._tree, positions, self._inner) * self._factor).to(self._dtype)
@@ -70,7 +79,7 @@ def distances_to_leaves(tree: LabelTree, positions: np.ndarray, inner: str = "se
     ranges = leaf_ranges(tree)
     parents = np.array(tree.parent_positions)
     leaves = np.arange(len(tree.leaves))
-    leaf_depths = down[np.array(tree.subtree_stops) == np.arange(len(tree)) + 1]
+    leaf_depths = down[leaf_positions(tree)]
     reach = down[positions] + (nearest[positions] if inner == "set" else 0.0)
     meeting = np.zeros((len(positions), len(leaves)))
     above = positions
@@ -106,8 +115,7 @@ def _depths(tree: LabelTree) -> tuple[np.ndarray, np.ndarray]:
     down = np.zeros(len(tree))
     for position in range(1, len(tree)):
         down[position] = down[tree.parent_positions[position]] + lengths[position]
-    leaf = np.array(tree.subtree_stops) == np.arange(len(tree)) + 1
-    nearest = np.where(leaf, 0.0, np.inf)
+    nearest = np.where(leaf_mask(tree), 0.0, np.inf)
     for position in range(len(tree) - 1, 0, -1):
         parent = tree.parent_positions[position]
         nearest[parent] = min(nearest[parent], nearest[position] + lengths[position])

@@ -13,16 +13,10 @@ from torch import nn
 
 from semseg_core.labels.encode import leaf_ranges
 from semseg_core.labels.tree import LabelTree
+from semseg_core.losses.positions import inner_positions
 
 WINDOW_LEAVES = 256
 """Width of a window: wide enough for a good matrix product, and one window for most trees."""
-
-
-def inner_positions(tree: LabelTree) -> np.ndarray:
-    """Positions of the labels that are neither root nor leaf, in depth-first order, (I,) int64."""
-    stops = np.array(tree.subtree_stops)
-    positions = np.arange(len(tree))
-    return positions[(positions > 0) & (stops > positions + 1)]
 
 
 class SubtreeSums(nn.Module):
@@ -36,6 +30,7 @@ class SubtreeSums(nn.Module):
     def __init__(self, tree: LabelTree, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         ranges = leaf_ranges(tree)[inner_positions(tree)]
+        self.ranges: list[list[int]] = ranges.tolist()
         self.inner_count = len(ranges)
         self.leaf_count = len(tree.leaves)
         self.windows = nn.ModuleList(

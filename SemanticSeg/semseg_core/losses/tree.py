@@ -9,16 +9,18 @@ the distances from the mark:
 
 from __future__ import annotations
 
-import numpy as np
+from functools import partial
+
 import torch
 from torch import nn
 
 from semseg_core.errors import InputError
-from semseg_core.labels.encode import leaf_ranges
 from semseg_core.labels.tree import LabelTree
-from semseg_core.losses.functional import Annotated, analytic, softmax, take_rows
+from semseg_core.losses.distributions import distribution_losses
+from semseg_core.losses.functional import Chunk, mean_over_voxels, softmax, take_rows
 from semseg_core.losses.ground import GroundDistances
-from semseg_core.losses.subtrees import SubtreeSums, inner_positions
+from semseg_core.losses.paths import PathTables
+from semseg_core.losses.subtrees import SubtreeSums
 from semseg_core.losses.weights import PathWeights
 
 UNDERFLOW = 1e-30
@@ -51,6 +53,7 @@ class TreeLoss(nn.Module):
     ) -> None:
         super().__init__()
         self.leaf_count, self.label_count = len(tree.leaves), len(tree)
+        self.sums = SubtreeSums(tree, dtype)
         self.distances = distances
         self.paths = None if weights is None or not len(weights.weights) else PathTables(tree, weights, dtype)
         if self.paths is None and distances is None:
@@ -61,74 +64,38 @@ class TreeLoss(nn.Module):
 
         Args:
             logits: (N, L) rows of annotated voxels, or (B, L, *spatial).
-            targets: Positions in depth-first order, (N,) or (B, *spatial) integers; -1 is unknown.
+            targets: Positions in depth-first order, (N,) or (B, *spatial) integers; -1 is unknown. Or distributions over the
+                leaves in the shape of the logits; all zero is unknown.
 
         Raises:
             ShapeError: If the shapes do not belong together.
-            InputError: If a target is no position of the tree.
+            InputError: If a target is no position of the tree, or no distribution.
         """
-
-        def evaluate(logits: torch.Tensor, wanted: bool) -> tuple[torch.Tensor, torch.Tensor | None]:
-            annotated = Annotated(logits, targets, self.leaf_count, self.label_count)
-            gradient = annotated.empty_gradient(logits) if wanted else None
-            share = 1.0 / max(len(annotated), 1)
-            total = logits.new_zeros((), dtype=torch.promote_types(logits.dtype, torch.float32))
-            for chunk in annotated:
-                losses, rows = tree_losses(chunk.logits, chunk.positions, self.paths, self.distances, wanted)
-                total += losses.sum()
-                if wanted:
-                    annotated.write(gradient, chunk, rows, share)
-            return total * share, gradient
-
-        return analytic(logits, evaluate)
+        kernel = partial(voxel_losses, self.sums, self.paths, self.distances)
+        return mean_over_voxels(logits, targets, self.leaf_count, self.label_count, kernel, soft=True)
 
 
-class PathTables(nn.Module):
-    """Path weights as tables by the position of the mark; paths are padded with weight 0."""
-
-    def __init__(self, tree: LabelTree, weights: PathWeights, dtype: torch.dtype = torch.float32) -> None:
-        super().__init__()
-        ranges = leaf_ranges(tree)
-        count = len(tree)
-        leaf_positions = np.flatnonzero(np.array(tree.subtree_stops) == np.arange(count) + 1)
-        at_leaf = np.isin(weights.labels, leaf_positions)
-        leaf_weights = np.bincount(weights.marks[at_leaf], weights.weights[at_leaf], minlength=count)
-        order = np.argsort(weights.marks[~at_leaf], kind="stable")
-        marks, labels, inner = (part[~at_leaf][order] for part in (weights.marks, weights.labels, weights.weights))
-        lengths = np.bincount(marks, minlength=count)
-        column = np.arange(len(marks)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        path_labels = np.zeros((count, lengths.max(initial=0)), dtype=np.int64)
-        path_weights = np.zeros(path_labels.shape)
-        path_labels[marks, column] = labels
-        path_weights[marks, column] = inner
-        # Cross-entropy alone needs subtree sums for marks on inner labels only; those few rows go through logarithms at once.
-        self.sums = SubtreeSums(tree, dtype) if np.isin(marks, leaf_positions).any() else None
-        buffers = {
-            "ranges": ranges,
-            "leaves": ranges[:, 0],
-            "leaf_weights": leaf_weights,
-            "totals": leaf_weights + path_weights.sum(1),
-            "path_labels": path_labels,
-            "path_columns": np.searchsorted(inner_positions(tree), path_labels),
-            "path_weights": path_weights,
-        }
-        for name, values in buffers.items():
-            tensor = torch.from_numpy(np.ascontiguousarray(values))
-            self.register_buffer(name, tensor.to(dtype) if tensor.is_floating_point() else tensor, persistent=False)
-
-
-def tree_losses(
-    logits: torch.Tensor, positions: torch.Tensor, paths: PathTables | None, distances: GroundDistances | None, wanted: bool = True
+def voxel_losses(
+    sums: SubtreeSums, paths: PathTables | None, distances: GroundDistances | None, chunk: Chunk, wanted: bool
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Losses of annotated voxels (M,), and their gradients (M, L) if wanted.
+    """Losses (M,) of voxels, and their gradients (M, L) if wanted.
 
     Args:
-        logits: (M, L), in either memory order.
-        positions: Marks, (M,), at least 1.
+        sums: Subtree sums of the tree.
         paths: Path cross-entropy, or None.
         distances: Scaled ground distances, or None.
+        chunk: The voxels, with marks or distributions.
         wanted: Whether gradients are wanted.
     """
+    losses = mark_losses if chunk.truth is None else distribution_losses
+    return losses(sums, paths, distances, chunk, wanted)
+
+
+def mark_losses(
+    sums: SubtreeSums, paths: PathTables | None, distances: GroundDistances | None, chunk: Chunk, wanted: bool
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Losses of voxels with marks; as `voxel_losses`."""
+    logits, positions = chunk.logits, chunk.positions
     probabilities = softmax(logits)
     losses = torch.zeros_like(logits[:, 0])
     # With s the derivative of a loss by the probabilities, its gradient by the logits is p (s - Σ p s).
@@ -144,34 +111,34 @@ def tree_losses(
     if paths is None:
         return losses, slopes.sub_(centers.unsqueeze(1)).mul_(probabilities) if wanted else None
 
-    leaves = paths.leaves[positions].unsqueeze(1)
+    leaves = paths.first_leaves[positions].unsqueeze(1)
     leaf_weights, totals = paths.leaf_weights[positions], paths.totals[positions]
     at_leaf = probabilities.gather(1, leaves).squeeze(1).clamp_min_(UNDERFLOW)
     lost = (at_leaf <= UNDERFLOW) & (leaf_weights > 0)
-    if paths.sums is None:
+    if not paths.by_sums:
         lost |= totals > leaf_weights
     else:
         columns, weights = paths.path_columns[positions], paths.path_weights[positions]
-        inner = paths.sums.sums(probabilities)
+        inner = sums.sums(probabilities)
         above = inner.gather(1, columns).clamp_min_(UNDERFLOW)
         lost |= ((above <= UNDERFLOW) & (weights > 0)).any(1)
     lost = lost.nonzero().squeeze(1)
     if len(lost):
         leaf_weights[lost] = totals[lost] = 0.0
-        if paths.sums is not None:
+        if paths.by_sums:
             weights[lost] = 0.0
 
     losses -= leaf_weights * at_leaf.log_()
-    if paths.sums is not None:
+    if paths.by_sums:
         losses -= (weights * above.log()).sum(1)
         if wanted:
-            paths.sums.subtract_spread(slopes, torch.zeros_like(inner).scatter_add_(1, columns, weights / above))
+            sums.subtract_spread(slopes, torch.zeros_like(inner).scatter_add_(1, columns, weights / above))
     gradient = None
     if wanted:
         gradient = slopes.sub_((centers - totals).unsqueeze(1)).mul_(probabilities)
         gradient.scatter_add_(1, leaves, -leaf_weights.unsqueeze(1))
     if len(lost):
-        exact, exact_gradient = path_losses_by_logarithms(logits[lost], positions[lost], paths)
+        exact, exact_gradient = path_losses_by_logarithms(paths, logits[lost], positions[lost])
         losses[lost] += exact
         if wanted:
             gradient.index_add_(0, lost, exact_gradient)
@@ -179,11 +146,11 @@ def tree_losses(
 
 
 def path_losses_by_logarithms(
-    logits: torch.Tensor, positions: torch.Tensor, paths: PathTables
+    paths: PathTables, logits: torch.Tensor, positions: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Path cross-entropy and gradient, right at any gap between logits: each label has a logsumexp of its own.
 
-    Args and returns as `tree_losses`; several times slower, so for the rows that need it.
+    Several times slower than sums, so for the voxels that need it. Logits (M, L), positions (M,).
     """
     log_probabilities = logits.log_softmax(1)
     leaves = torch.arange(logits.shape[1], device=logits.device)

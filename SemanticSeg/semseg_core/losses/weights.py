@@ -14,6 +14,7 @@ import numpy as np
 from semseg_core.errors import InputError, LabelTreeError
 from semseg_core.labels.encode import edge_lengths
 from semseg_core.labels.tree import LabelTree
+from semseg_core.losses.positions import leaf_mask
 
 ENTRY_LIMIT = 1 << 25
 """Largest number of weights kept; only trees that are thousands of levels deep reach it."""
@@ -85,19 +86,21 @@ def level_sum_weights(tree: LabelTree) -> PathWeights:
         Müller and Smith, VISAPP 2020; the repetition of shallow leaves as in their code.
     """
     depths = np.array(tree.depths)
-    leaf = np.array(tree.subtree_stops) == np.arange(len(tree)) + 1
-    return _over_paths(tree, np.where(leaf, 1.0 + tree.height - depths, 1.0))
+    return _over_paths(tree, np.where(leaf_mask(tree), 1.0 + tree.height - depths, 1.0))
 
 
-def hxe_weights(tree: LabelTree, alpha: float) -> PathWeights:
+def hxe_weights(tree: LabelTree, alpha: float, normalize: bool = False) -> PathWeights:
     """Hierarchical cross-entropy: each conditional -log P(child | parent) on the path weighs exp(-alpha × depth of the child).
 
     Source:
         Bertinetto et al., CVPR 2020, section 3.1, with depth counted from the root as in their code. Written as weights of
-        -log P: a label weighs the difference to the weight one level down, and the mark its own weight whole.
+        -log P: a label weighs the difference to the weight one level down, and the mark its own weight whole. With `normalize`
+        divided by the sum of the weights of all labels, the root included, as in their code.
     """
     factors = np.exp(-alpha * np.arange(tree.height + 2))
     depths = np.array(tree.depths)
+    if normalize:
+        factors /= factors[depths].sum()
     return _over_paths(tree, factors[depths] - factors[depths + 1]) + _at_mark(tree, factors[depths + 1])
 
 
@@ -128,7 +131,9 @@ def tree_weights(
     }
     if isinstance(weights, str):
         if weights not in rules:
-            raise InputError(f"tree cross-entropy: weights '{weights}' are unknown; choose one of {', '.join(rules)}, or numbers like 1/0.5")
+            raise InputError(
+                f"tree cross-entropy: weights '{weights}' are unknown; choose one of {', '.join(rules)}, or numbers like 1/0.5"
+            )
         listed: Sequence[float] = (top,)
     else:
         listed = (weights,) if isinstance(weights, (int, float)) else tuple(weights)
@@ -145,7 +150,9 @@ def tree_weights(
 def _over_paths(tree: LabelTree, node_weights: np.ndarray) -> PathWeights:
     """Weights that belong to the labels, whatever the mark; pairs that weigh nothing are left out."""
     if int(np.sum(tree.depths)) > ENTRY_LIMIT:
-        raise LabelTreeError(f"label tree '{tree.title}': its paths have {sum(tree.depths)} labels together, too many; use a cut of the tree")
+        raise LabelTreeError(
+            f"label tree '{tree.title}': its paths have {sum(tree.depths)} labels together, too many; use a cut of the tree"
+        )
     parents = np.array(tree.parent_positions)
     marks = np.arange(1, len(tree))
     labels = marks
