@@ -2,10 +2,14 @@
 
 import json
 import time
+from contextlib import suppress
+from random import Random
 
 import pytest
 
 from semseg_core.errors import InputError, LabelTreeError
+from semseg_core.labels.formats import color_csv, own_json, term_json
+from semseg_core.labels.presets.catalog import load_preset
 from semseg_core.labels.reading import load_tree
 
 
@@ -154,6 +158,11 @@ def test_a_list_without_any_root_is_a_cycle(read):
 def test_ignored_values_must_be_whole_numbers(read):
     with pytest.raises(LabelTreeError, match=r"ignored_values is \['x'\], expected a list of whole numbers"):
         read("tree.json", {"nodes": NODES, "ignored_values": ["x"]})
+
+
+def test_a_label_with_value_zero_and_others_below_it_is_refused(read):
+    with pytest.raises(LabelTreeError, match="label 1 'brain': value 0 is not allowed"):
+        read("tree.txt", "brain = 0\n  left = 1\n")
 
 
 # Flat lists
@@ -329,7 +338,7 @@ def test_a_terminology_is_read_as_category_type_and_modifier(read):
     assert right_lung.terminology.type.meaning == "Lung"
     assert right_lung.terminology.type_modifier.meaning == "Right"
     assert right_lung.color == (0.0, 0.2, 0.0)
-    with pytest.raises(LabelTreeError, match="its codes are not where the dcmqi schema puts them"):
+    with pytest.raises(LabelTreeError, match="its labels do not have the form their format prescribes"):
         read("mine.term.json", {"SegmentationCodes": {"Category": [{"CodeValue": "1"}]}})
 
 
@@ -422,3 +431,51 @@ def test_a_hundred_thousand_labels_are_read_in_seconds(read):
     assert len(tree) == count
     # About 3 s on two cores of 2024; only readers that are not linear take longer than this.
     assert time.process_time() - began < 40.0
+
+
+SAMPLES = {
+    "own.json": own_json.to_text(load_preset("brain-tissue")),
+    "linked.json": json.dumps({"nodes": NODES, "channels": ["t1"], "ignored_values": [9]}),
+    "nested.json": json.dumps([{"id": 1, "name": "a", "children": [{"id": 2, "name": "b", "children": []}]}]),
+    "terms.json": term_json.to_terminology(load_preset("brain-tissue"))[0],
+    "atlas.json": json.dumps([{"@id": "#a", "@type": "Group", "member": ["#b"]}, {"@id": "#b", "@type": "Structure"}]),
+    "own.csv": color_csv.to_csv(load_preset("brain-tissue")),
+    "linked.csv": "id,name,parent,length\n1,brain,,\n2,left,1,0.5\n3,right,1,2\n",
+    "regions.csv": "10,brain,1,2,3\n11,left,1,2,\n1,hippocampus,1,,\n",
+    "flat.ctbl": "# Color table\n0 none 0 0 0 0\n1 liver 255 0 0 255\n2 spleen 0 255 0 255\n",
+    "tree.txt": "brain = 3 #808080\n  left = 1\n  right = 2 ~0.5\n",
+    "paths.txt": "/brain/left = 1\n/brain/right = 2\n",
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_damaged_file_is_read_or_refused_in_words_but_never_a_bug(read, name):
+    text = SAMPLES[name]
+    read(name, text)
+    random = Random(0)
+    for _ in range(120):
+        cut, place = random.randrange(1, len(text)), random.randrange(len(text))
+        damaged = random.choice(
+            [text[:cut], text[:place] + random.choice('0-9.,/"[]{}\n x') + text[place + 1 :], text[:place] + text[cut:]]
+        )
+        with suppress(LabelTreeError, InputError):
+            read(name, damaged)
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLES if name.endswith(".json")])
+def test_a_json_file_with_a_part_of_another_kind_is_read_or_refused_in_words(read, name):
+    for wrong in (None, 3, "x", [1], {"a": 1}, True, float("nan")):
+        for changed in replaced_parts(json.loads(SAMPLES[name]), wrong):
+            with suppress(LabelTreeError, InputError):
+                read(name, json.dumps(changed))
+
+
+def replaced_parts(record, wrong):
+    """Copies of a JSON value with one part, at any depth but only the first of a list, replaced."""
+    yield wrong
+    items = list(record.items()) if isinstance(record, dict) else list(enumerate(record))[:1] if isinstance(record, list) else []
+    for key, part in items:
+        for changed in replaced_parts(part, wrong):
+            copy = dict(record) if isinstance(record, dict) else list(record)
+            copy[key] = changed
+            yield copy

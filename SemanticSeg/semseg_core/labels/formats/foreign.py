@@ -72,7 +72,7 @@ def grow(foreign: ForeignTree, unknown_values: Iterable[int] = ()) -> LabelTree:
     """
     if not foreign.labels:
         raise LabelTreeError("it lists no labels; choose another file")
-    ignored = foreign.ignored_values | {int(value) for value in unknown_values} - {UNKNOWN}
+    ignored = (foreign.ignored_values | {int(value) for value in unknown_values}) - {UNKNOWN}
     if not foreign.linked:
         _drop_row_zero(foreign)
     _fit_names(foreign)
@@ -97,8 +97,9 @@ def listed(items: Iterable[object]) -> str:
 
 
 def _drop_row_zero(foreign: ForeignTree) -> None:
+    """Read the first label of value 0 as unknown; one with others below it stays, and is refused for its value."""
     zero = next((entry for entry in foreign.labels if entry.value == UNKNOWN), None)
-    if zero is not None:
+    if zero is not None and all(entry.parent != zero.key for entry in foreign.labels):
         foreign.labels.remove(zero)
         foreign.notes.append(f"value 0 ('{zero.name}') is read as unknown, not as a label")
     if not foreign.labels:
@@ -108,7 +109,7 @@ def _drop_row_zero(foreign: ForeignTree) -> None:
 def _fit_names(foreign: ForeignTree) -> None:
     """Make names fit for a tree: no slash, single blanks, and, where the file links no parents, different among siblings."""
     slashed, repeated, unnamed = [], [], 0
-    taken: set[tuple[str | None, str]] = set()
+    used: dict[tuple[str | None, str], int] = {}  # by parent and name: the last number given to it
     for entry in foreign.labels:
         name = " ".join("".join(letter for letter in part if letter >= " ") for part in entry.name.split())
         if "/" in name:
@@ -117,13 +118,13 @@ def _fit_names(foreign: ForeignTree) -> None:
         if not name:
             unnamed += 1
             name = f"unnamed {entry.key if entry.value is None else entry.value}"
-        if not foreign.linked and (entry.parent, name) in taken:
+        if not foreign.linked and (entry.parent, name) in used:
             repeated.append(name)
-            count = 2
-            while (entry.parent, f"{name} ({count})") in taken:
-                count += 1
-            name = f"{name} ({count})"
-        taken.add((entry.parent, name))
+            numbers = count(used[entry.parent, name] + 1)
+            number = next(number for number in numbers if (entry.parent, f"{name} ({number})") not in used)
+            used[entry.parent, name] = number
+            name = f"{name} ({number})"
+        used[entry.parent, name] = 1
         entry.name = name
     if slashed:
         foreign.notes.append(f"'/' became '-' in {len(slashed)} names: {listed(slashed)}")

@@ -21,6 +21,7 @@ def read_open_anatomy(nodes: Sequence[Mapping[str, object]], title: str) -> Fore
 
     Raises:
         LabelTreeError: If a structure is a member of two groups, or a group names a member that is not there.
+        KeyError, TypeError, AttributeError: If something in it has another form.
     """
     kept = [node for node in nodes if node["@type"] in ("Group", "Structure")]
     known = {str(node["@id"]) for node in kept}

@@ -105,12 +105,13 @@ def flatten(nodes: Sequence[object]) -> list[Row]:
             raise LabelTreeError(f"entry {len(rows) + 1} of its list is no object; each label needs one with a name")
         row = {name: cell for name, cell in node.items() if name != "children"}
         children = node.get("children")
-        if parent is not None or isinstance(children, list):
+        children = children if isinstance(children, list) else []
+        if parent is not None or children:
             row.setdefault("parent", parent)
             if "id" not in row:
                 row["structure_id"] = f"node {len(rows) + 1}"
         rows.append(row)
-        waiting.extend((child, row.get("id", row.get("structure_id"))) for child in reversed(children or ()))
+        waiting.extend((child, row.get("id", row.get("structure_id"))) for child in reversed(children))
     return rows
 
 

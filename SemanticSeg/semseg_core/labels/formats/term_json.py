@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from semseg_core.errors import LabelTreeError
 from semseg_core.labels.colors import Color, to_bytes
 from semseg_core.labels.formats.columns import parse_color, whole_number
 from semseg_core.labels.formats.foreign import ForeignLabel, ForeignTree
@@ -31,19 +30,16 @@ def read_terminology(record: Mapping[str, object], title: str) -> ForeignTree:
     """The tree of a terminology: context → category → type → modifier, or region → modifier.
 
     Raises:
-        LabelTreeError: If its lists or codes are not where the schema puts them.
+        KeyError, TypeError, AttributeError: If its lists or codes are not where the schema puts them.
     """
-    try:
-        context = record.get("SegmentationCategoryTypeContextName") or record.get("AnatomicContextName") or title
-        foreign = ForeignTree([ForeignLabel("root", str(context))], str(context))
-        if "SegmentationCodes" in record:
-            for number, category in enumerate(record["SegmentationCodes"]["Category"]):
-                _append(foreign, category, f"{number}", "root", None)
-                _append_types(foreign, category.get("Type", ()), f"{number}", _code(category))
-        else:
-            _append_types(foreign, record["AnatomicCodes"]["AnatomicRegion"], "root", ANATOMICAL_STRUCTURE)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise LabelTreeError(f"its codes are not where the dcmqi schema puts them ({error!r}); export it again") from error
+    context = record.get("SegmentationCategoryTypeContextName") or record.get("AnatomicContextName") or title
+    foreign = ForeignTree([ForeignLabel("root", str(context))], str(context))
+    if "SegmentationCodes" in record:
+        for number, category in enumerate(record["SegmentationCodes"]["Category"]):
+            _append(foreign, category, f"{number}", "root", None)
+            _append_types(foreign, category.get("Type", ()), f"{number}", _code(category))
+    else:
+        _append_types(foreign, record["AnatomicCodes"]["AnatomicRegion"], "root", ANATOMICAL_STRUCTURE)
     _drop_repeated_values(foreign)
     return foreign
 
