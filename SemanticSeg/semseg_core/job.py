@@ -53,6 +53,7 @@ class FineTuneJob:
 
     def execute(self, on_event: EventSink, cancelled: Callable[[], bool]) -> None:
         """Carry the job out."""
+        _prepare()
         from semseg_core.labels.reading import load_tree
         from semseg_core.train.session import fine_tune_files
 
@@ -96,6 +97,7 @@ class PredictJob:
 
     def execute(self, on_event: EventSink, cancelled: Callable[[], bool]) -> None:
         """Carry the job out."""
+        _prepare()
         from semseg_core.infer.session import predict_files
 
         predict_files(
@@ -180,6 +182,15 @@ def _job(kind: type[FineTuneJob] | type[PredictJob], arguments: Mapping[str, obj
         return kind(**values)
     except (TypeError, KeyError) as error:
         raise InputError(f"job {path}: an argument is missing or has the wrong type ({error}); write it again") from error
+
+
+def _prepare() -> None:
+    """Tune the process, then load PyTorch, or say what keeps it from loading."""
+    from semseg_core.device import import_torch
+    from semseg_core.tuning import tune_process
+
+    tune_process()
+    import_torch()
 
 
 def _at(folder: Path, path: str) -> str:
