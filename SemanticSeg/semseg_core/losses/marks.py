@@ -48,7 +48,7 @@ class Marks(nn.Module):
     def add_log_slope(
         self, gradient: torch.Tensor, log_probabilities: torch.Tensor, positions: torch.Tensor, factors: torch.Tensor
     ) -> None:
-        """Add in place factor × (derivative of `log_probability` by the logits, plus p), (M, L): each leaf's share in the mark."""
+        """Add in place factor × (derivative of `log_probability` by the logits, plus p), (M, L): the leaf's share in the mark."""
         inner = self.inner(positions)
         factors_at_leaf = factors
         if len(inner):

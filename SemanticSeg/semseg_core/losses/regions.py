@@ -69,7 +69,7 @@ class RegionTverskyLoss(OverlapLoss):
         """
         if logits.dim() < 3:
             raise ShapeError(
-                f"region-tversky: rows of logits {tuple(logits.shape)} lie nowhere in particular; give (B, L, *spatial), or use tversky"
+                f"region-tversky: logits {tuple(logits.shape)} are rows and lie nowhere; give (B, L, *spatial), or use tversky"
             )
         return boxes_of(tuple(logits.shape[2:]), self.boxes, self.size, logits.device)
 

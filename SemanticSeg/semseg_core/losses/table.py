@@ -258,12 +258,22 @@ def build_loss(expression: str, tree: LabelTree, dtype: torch.dtype = torch.floa
     return WeightedSum(expression, terms)
 
 
-def option_names(entry: Entry) -> tuple[str, ...]:
-    """The options a name takes; those of a name that stands for an expression are those of its parts."""
+def find_entry(name: str) -> Entry:
+    """The entry of a name.
+
+    Raises:
+        InputError: If there is none.
+    """
+    if name not in LOSSES:
+        raise InputError(f"loss '{name}': unknown; choose among {', '.join(LOSSES)}")
+    return LOSSES[name]
+
+
+def default_options(entry: Entry) -> dict[str, Value | None]:
+    """The options a name takes and their defaults; those of a name that stands for an expression are those of its parts."""
     if not entry.expression:
-        return tuple(entry.options)
-    parts = (LOSSES[term.name] for term in parse(entry.expression))
-    return tuple(dict.fromkeys(name for part in parts for name in option_names(part)))
+        return entry.options
+    return {name: value for term in parse(entry.expression) for name, value in default_options(find_entry(term.name)).items()}
 
 
 def _entries(expression: str, factor: float, options: Mapping[str, Value]) -> Iterator[tuple[float, Entry, dict[str, Value]]]:
@@ -275,10 +285,8 @@ def _entries(expression: str, factor: float, options: Mapping[str, Value]) -> It
         options: Chosen for all its losses that know them.
     """
     for term in parse(expression):
-        if term.name not in LOSSES:
-            raise InputError(f"loss '{term.name}': unknown; choose among {', '.join(LOSSES)}")
-        entry = LOSSES[term.name]
-        known = option_names(entry)
+        entry = find_entry(term.name)
+        known = default_options(entry)
         for option in term.options:
             if option not in known and not entry.takes_any_option:
                 raise InputError(f"loss '{term.name}': it has no option '{option}'; it has {', '.join(known) or 'none'}")
