@@ -29,8 +29,11 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 TORCH_VERSION = "2.13.0"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-NEEDED_GB = {"cpu": 4, "cuda": 12}
-"""Disk space a first set-up takes at its peak: 2.5 GB installed for the CPU, plus the archives while they are unpacked."""
+NEEDED_GB = {"cpu": 3, "cuda": 10}
+"""Disk space of a first set-up: 2.2 GB installed for the CPU, and the archive being unpacked."""
+
+FULL_BYTES = 50e6
+"""With less left than this, a failure of pip is put down to the full disk, which may have swallowed its own words."""
 
 PLATFORMS = {("linux", "x86_64"), ("darwin", "arm64"), ("win32", "AMD64")}
 """Where PyPI has wheels of slicer-core, Slicer's own MRML, which the demo's scene and the MRML tests run on."""
@@ -60,6 +63,9 @@ def main() -> int:
         prepare()
     except SetupError as error:
         print(error, file=sys.stderr)
+        return 3
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"{VENV} cannot be made: {error}. Look at the disk and its permissions and run again.", file=sys.stderr)
         return 3
     except KeyboardInterrupt:
         print("\nSet-up interrupted; the next make begins it anew.", file=sys.stderr)
@@ -203,7 +209,7 @@ def pip(*arguments: str) -> bool:
         log.flush()
         start = log.tell()
         code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False, cwd=ROOT).returncode
-    if code and "No space left on device" in read_log()[start:]:
+    if code and ("No space left on device" in read_log()[start:] or shutil.disk_usage(ROOT).free < FULL_BYTES):
         raise SetupError("The disk is full; free some space and run again.")
     return code == 0
 
