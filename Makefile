@@ -18,7 +18,7 @@ test: setup  ## Unit, command-line and MRML tests; ARGS="-k tree" narrows them
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: setup  ## Style, and the walls between the packages
-	@$(BIN)/ruff check .
+	@$(BIN)/ruff check --output-format concise .
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/cmake_lists.py
 
