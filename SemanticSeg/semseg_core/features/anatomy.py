@@ -17,28 +17,33 @@ EMPTY_SHARE = 0.2
 then all others are foreground. nnU-Net takes nonzero voxels likewise."""
 
 
-def foreground_mask(array: np.ndarray, grid: Grid) -> np.ndarray:
+def is_masked(array: np.ndarray) -> bool:
+    """Whether the surroundings of the anatomy, (D, H, W), were set to one value."""
+    return bool((array == array.min()).mean() >= EMPTY_SHARE)
+
+
+def foreground_mask(array: np.ndarray, grid: Grid, shown: np.ndarray | None = None) -> np.ndarray:
     """Which voxels show anatomy rather than air, padding or the outside of a mask.
 
     Args:
         array: First channel, (D, H, W) float32.
         grid: Its grid, along the anatomical axes (axis 0 runs along S).
+        shown: Which voxels a mask left over, (D, H, W) bool; None where air and tissue must be told apart by brightness.
 
     Returns:
         (D, H, W) bool; all True where no background can be told apart.
     """
     from scipy import ndimage
 
-    lowest = array.min()
-    if (array == lowest).mean() >= EMPTY_SHARE:
-        inside = array > lowest
-    else:
+    inside = shown
+    if inside is None:
         # Half of Otsu's threshold: dark tissue (fluid, bone, lung) is nearer to air than to bright tissue.
         smoothed = ndimage.gaussian_filter(array, 1.0)
         floor = np.percentile(smoothed, 1.0)
         inside = smoothed > floor + 0.5 * (otsu_threshold(smoothed) - floor)
     structure = ndimage.generate_binary_structure(3, 1)
-    inside = ndimage.binary_opening(inside, structure)
+    # Tissue goes on beyond the field of view: a single slice must not be opened away.
+    inside = ndimage.binary_opening(np.pad(inside, 1, mode="edge"), structure)[1:-1, 1:-1, 1:-1]
     regions, count = ndimage.label(inside, structure)
     if count == 0:
         return np.ones(array.shape, dtype=bool)

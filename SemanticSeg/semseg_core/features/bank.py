@@ -16,7 +16,7 @@ import torch
 from semseg_core.data.resample import anatomical_grid, resample, sample_linear
 from semseg_core.data.volume import Volume
 from semseg_core.errors import CancelledError
-from semseg_core.features.anatomy import BodyFrame, foreground_mask
+from semseg_core.features.anatomy import BodyFrame, foreground_mask, is_masked
 from semseg_core.geometry import Grid
 
 LEVELS = 4
@@ -116,7 +116,7 @@ def build_feature_bank(
             maps.append(_surroundings(array))
         levels.append(Level(torch.cat(maps).to(device), grid))
     coarse = levels[1]
-    mask = foreground_mask(coarse.maps[0].cpu().numpy(), coarse.grid)
+    mask = _body(volume, coarse)
     return FeatureBank(
         levels=tuple(levels),
         depth=_depth(mask, coarse.grid, device),
@@ -132,7 +132,8 @@ def feature_names(channels: tuple[str, ...]) -> tuple[str, ...]:
     for scale in (2**level for level in range(LEVELS)):
         names += [f"{channel} {name} ×{scale}" for channel in channels for name in MAPS_PER_CHANNEL]
         if scale >= WIDE_SCALE:
-            names += [f"{channel} {steps * scale} to {side}" for steps in OFFSETS for side in "LRPAIS" for channel in channels]
+            places = [f"{steps * scale} to {side} ×{scale}" for steps in OFFSETS for side in "LRPAIS"]
+            names += [f"{channel} {place}" for place in places for channel in channels]
     return (*names, "depth", *COORDINATES)
 
 
@@ -187,11 +188,21 @@ def _eigenvalues(hessian: list[list[torch.Tensor]]) -> list[torch.Tensor]:
     return [first, 3 * mean - first - third, third]
 
 
+def _body(volume: Volume, coarse: Level) -> np.ndarray:
+    """The foreground mask on a coarse level's grid; where the image was masked, by the edge of that mask in the image itself."""
+    image = coarse.maps[0].cpu().numpy()
+    if not is_masked(image):
+        return foreground_mask(image, coarse.grid)
+    # The blur of the coarse level would carry the edge a few millimeters outward.
+    left_over = torch.as_tensor(volume.array[:1] > volume.array[0].min(), dtype=torch.float32)
+    return foreground_mask(image, coarse.grid, resample(left_over, volume.grid, coarse.grid)[0].numpy() >= 0.5)
+
+
 def _depth(mask: np.ndarray, grid: Grid, device: torch.device | str) -> Level:
-    """Signed distance to the surface of the body, positive inside, in units of 30 mm."""
+    """Signed distance to the surface of the body, positive inside, in units of 30 mm; 0 where it has no surface."""
     from scipy.ndimage import distance_transform_edt
 
-    inside = distance_transform_edt(mask, sampling=grid.spacing_mm)
-    outside = distance_transform_edt(~mask, sampling=grid.spacing_mm) if not mask.all() else np.zeros(mask.shape)
-    signed = torch.as_tensor((inside - outside) / 30.0, dtype=torch.float32, device=device)
-    return Level(signed[None], grid)
+    signed = np.zeros(mask.shape)
+    if not mask.all():
+        signed = distance_transform_edt(mask, grid.spacing_mm) - distance_transform_edt(~mask, grid.spacing_mm)
+    return Level(torch.as_tensor(signed[None] / 30.0, dtype=torch.float32, device=device), grid)

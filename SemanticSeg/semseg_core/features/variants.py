@@ -28,5 +28,6 @@ def vary_intensities(volume: Volume, rng: np.random.Generator) -> Volume:
         gain = rng.uniform(0.85, 1.15)
         noise = rng.uniform(0.0, 0.03)
         changed = np.sign(array) * np.abs(array) ** gamma * gain * (1.0 + bias)
-        channels.append(changed + rng.normal(0.0, noise, array.shape) if noise > 0 else changed)
+        # What was masked away stays one value: the features find the body by it.
+        channels.append(changed + rng.normal(0.0, noise, array.shape) * (array > array.min()))
     return Volume(np.stack(channels), volume.grid, volume.channels)
