@@ -196,6 +196,7 @@ def install_torch(torch: str) -> None:
         build = f"torch=={TORCH_VERSION}+cpu"
         if pip(build) or pip(build, "--index-url", CPU_INDEX, "--retries", "0", "--timeout", "10"):
             return
+        require_space("cuda")
         say(f"{CPU_INDEX} is out of reach: taking PyPI's build, which brings several GB of CUDA libraries with it")
     require(pip(f"torch=={TORCH_VERSION}"), "PyTorch")
 
