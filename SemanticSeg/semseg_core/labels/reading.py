@@ -128,7 +128,7 @@ def _text_of(path: Path) -> str:
 
 
 def _parse(text: str, path: Path, value_column: str | None) -> ForeignTree | LabelTree:
-    title = path.name.partition(".")[0]
+    title = "labels"  # never the file's name: it travels into models and shared results, and may name a patient
     suffix = path.suffix.lower()
     if suffix == ".json" or (suffix not in TEXT_SUFFIXES and text.lstrip()[0] in "{["):
         return _parse_json(text, title, value_column)

@@ -7,7 +7,7 @@ import numpy as np
 from semseg_core.labels.tree import LabelTree
 from semseg_core.sparse.scribbles import SparseLabels
 
-LEAST_STROKES = 4
+LEAST_STROKES = 8
 """A label with fewer strokes keeps all of them for training: it can spare none."""
 
 

@@ -93,9 +93,9 @@ KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in (Stage, Note, Progr
 
 
 def to_line(event: Event) -> str:
-    """The event as one line of JSON without a line break; numbers that JSON lacks (NaN, infinity) become null."""
+    """The event as one line of ASCII JSON, which any pipe carries; numbers that JSON lacks (NaN, infinity) become null."""
     record = {"schema": SCHEMA, "event": event.kind, **dataclasses.asdict(event)}
-    return json.dumps(_finite(record), ensure_ascii=False, allow_nan=False)
+    return json.dumps(_finite(record), allow_nan=False)
 
 
 def from_line(line: str) -> Event | None:

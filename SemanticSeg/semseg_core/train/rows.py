@@ -32,16 +32,14 @@ class TrainingRows:
         features: (A, N, F) float32: the unchanged volume first, then its variants.
         targets: (N,) int64 positions in depth-first order.
         weights: (N,) float64 probability of being drawn.
-        held_features: (M, F) float32 of held-back marks.
-        held_targets: (M,) int64.
+        held: (N,) bool, True for the marks of held-back strokes.
         outside: Share of marks outside the imaged body.
     """
 
     features: torch.Tensor
     targets: torch.Tensor
     weights: torch.Tensor
-    held_features: torch.Tensor
-    held_targets: torch.Tensor
+    held: torch.Tensor
     outside: float
 
 
@@ -99,18 +97,17 @@ def combine(cases: Sequence[CaseRows], tree: LabelTree, balance: float) -> Train
     Raises:
         InputError: If fewer than two labels are marked: there is nothing to tell apart.
     """
-    label_ids = np.concatenate([case.label_ids[~case.held] for case in cases])
+    label_ids = np.concatenate([case.label_ids for case in cases])
     marked = np.unique(label_ids)
-    if tree.overlapping(marked.tolist()) is None and len(marked) < 2 or len(marked) < 2:
+    if len(marked) < 2:
         names = ", ".join(tree.path(label_id) for label_id in marked.tolist()) or "none"
         raise InputError(f"scribbles: only {names} is marked; mark at least two labels, so that there is something to tell apart")
-    weights = [balanced_weights(case.label_ids[~case.held], tree, balance) / len(cases) for case in cases if (~case.held).any()]
+    weights = [balanced_weights(case.label_ids, tree, balance) / len(cases) for case in cases]
     return TrainingRows(
-        features=torch.cat([case.features[:, torch.as_tensor(~case.held)] for case in cases], dim=1),
-        targets=_positions(label_ids, tree),
+        features=torch.cat([case.features for case in cases], dim=1),
+        targets=torch.tensor([tree.position(label_id) for label_id in label_ids.tolist()], dtype=torch.int64),
         weights=torch.as_tensor(np.concatenate(weights)),
-        held_features=torch.cat([case.features[0, torch.as_tensor(case.held)] for case in cases]),
-        held_targets=_positions(np.concatenate([case.label_ids[case.held] for case in cases]), tree),
+        held=torch.as_tensor(np.concatenate([case.held for case in cases])),
         outside=1.0 - float(np.concatenate([case.inside for case in cases]).mean()),
     )
 
@@ -120,10 +117,6 @@ def _thinned(marks: SparseLabels, tree: LabelTree, rng: np.random.Generator) -> 
         return marks
     weights = balanced_weights(marks.label_ids, tree, 0.5)
     return marks.subset(np.sort(rng.choice(len(marks), MAX_ROWS_PER_CASE, replace=False, p=weights)))
-
-
-def _positions(label_ids: np.ndarray, tree: LabelTree) -> torch.Tensor:
-    return torch.tensor([tree.position(label_id) for label_id in label_ids.tolist()], dtype=torch.int64)
 
 
 def _points(marks: SparseLabels, indices: np.ndarray) -> torch.Tensor:

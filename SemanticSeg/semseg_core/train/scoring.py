@@ -35,6 +35,7 @@ class HeldBackScorer:
         network.eval()
         with torch.inference_mode():
             leaves = network(network.standardize(self._features)).argmax(dim=1).cpu().numpy()
-        scores = means_by_level(dice(confusion_table(self._truth, self._leaves[leaves], self._tree, within_truth=True)), self._tree)
-        # The deepest level is that of the leaves.
-        return {level: value for level, value in scores.items() if level != str(self._tree.height) and math.isfinite(value)}
+        table = confusion_table(self._truth, self._leaves[leaves], self._tree, within_truth=True)
+        scores = means_by_level(dice(table), self._tree)
+        deepest = str(self._tree.height)  # the same as "leaf"
+        return {level: value for level, value in scores.items() if level != deepest and math.isfinite(value)}

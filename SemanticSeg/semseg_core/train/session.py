@@ -177,8 +177,8 @@ def _card(cases: Sequence[Case], tree: LabelTree, config: TrainConfig, earlier: 
     if earlier is not None:
         if cases[0].volume.channels != earlier.card.channels:
             raise ModelError(
-                f"start model: takes channels {', '.join(earlier.card.channels)}, the cases have {', '.join(cases[0].volume.channels)}; "
-                "give the same channels, in the same order, with --channels"
+                f"start model: takes channels {', '.join(earlier.card.channels)}, "
+                f"the cases have {', '.join(cases[0].volume.channels)}; give the same channels, in the same order, with --channels"
             )
         return replace(earlier.card, tree=tree, loss=config.loss or DEFAULT_LOSS, training={})
     rules = choose_rules(cases[0].volume)
@@ -289,7 +289,7 @@ def _summary(
         "threads": torch.get_num_threads(),
         "cases": len(cases),
         "voxels": len(rows.targets),
-        "held_back_voxels": len(rows.held_targets),
+        "held_back_voxels": int(rows.held.sum()),
         "start": started_from,
         "cancelled": stopped,
     }

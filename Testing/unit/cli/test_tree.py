@@ -73,7 +73,7 @@ def test_validate_says_what_was_assumed(semseg, tmp_path):
     code, lines, told = semseg("validate", tmp_path / "organs.csv", "--unknown-values", "7,9")
     assert code == 0
     assert lines == [
-        "valid: organs: 3 labels, 2 leaves, 2 levels",
+        "valid: labels: 3 labels, 2 leaves, 2 levels",
         "  values 1–3; terminology on 2 of 2 leaves",
         "  values that mean unknown: 7, 9",
     ]

@@ -150,33 +150,33 @@ def test_a_label_with_value_zero_and_others_below_it_is_refused(read):
 def test_a_flat_list_gets_a_root_and_row_zero_is_unknown(read):
     tree, notes = read("organs.csv", "Label Number,Label Name\n0,Background\n1,Liver\n2,Left kidney/ureter\n5,Liver\n6,\n")
     assert values(tree) == {
-        "/organs": 7,
-        "/organs/Liver": 1,
-        "/organs/Left kidney-ureter": 2,
-        "/organs/Liver (2)": 5,
-        "/organs/unnamed 6": 6,
+        "/labels": 7,
+        "/labels/Liver": 1,
+        "/labels/Left kidney-ureter": 2,
+        "/labels/Liver (2)": 5,
+        "/labels/unnamed 6": 6,
     }
     assert notes == (
         "value 0 ('Background') is read as unknown, not as a label",
         "'/' became '-' in 1 names: Left kidney/ureter",
         "1 repeated names got a number: Liver",
         "1 labels without a name are called 'unnamed'",
-        "the file has no root: its 4 top labels were put under a new one called 'organs'",
+        "the file has no root: its 4 top labels were put under a new one called 'labels'",
         "'organs' has no value in the file and got 7",
     )
     assert "organs" not in tree.provenance, "a provenance travels inside models, a file's name should not"
 
 
 def test_a_flat_list_needs_no_header(read):
-    assert values(read("organs.csv", "1,liver\n2,spleen\n").tree) == {"/organs": 3, "/organs/liver": 1, "/organs/spleen": 2}
+    assert values(read("organs.csv", "1,liver\n2,spleen\n").tree) == {"/labels": 3, "/labels/liver": 1, "/labels/spleen": 2}
     assert read("organs.csv", "1,liver,255,0,0\n2,spleen,0,255,0\n").tree.by_value[2].color == (0.0, 1.0, 0.0)
 
 
 def test_totalsegmentator_lists_get_what_they_lack(read):
     tree, notes = read("total.csv", "label,name\n1,spleen\n2,kidney_right\n9,something_else\n")
-    kidney = tree.by_path["/total/kidney_right"].terminology
+    kidney = tree.by_path["/labels/kidney_right"].terminology
     assert (kidney.type.value, kidney.type_modifier.meaning) == ("64033007", "Right")
-    assert tree.by_path["/total/something_else"].terminology is None
+    assert tree.by_path["/labels/something_else"].terminology is None
     assert notes[0] == "2 classes got the SNOMED codes of TotalSegmentator's mapping"
 
     columns = [f"SegmentedPropertyTypeCodeSequence.{part}" for part in ("CodingSchemeDesignator", "CodeValue", "CodeMeaning")]
@@ -234,7 +234,7 @@ def test_indented_text_is_a_tree(read):
 
 def test_several_top_lines_get_a_root(read):
     tree, notes = read("tree.txt", "a\n  b\nc\n")
-    assert list(tree.by_path) == ["/tree", "/tree/a", "/tree/a/b", "/tree/c"]
+    assert list(tree.by_path) == ["/labels", "/labels/a", "/labels/a/b", "/labels/c"]
     assert "no root" in notes[0]
 
 
@@ -257,7 +257,7 @@ def test_slicer_color_tables_write_blanks_as_underscores(read):
     tree, notes = read(
         "colors.ctbl", "# Color table file\n# 3 values\n0 background 0 0 0 0\n1 left_lung 255 0 51 255\n3 'trachea' 0 0 255 255\n"
     )
-    assert values(tree) == {"/colors": 4, "/colors/left lung": 1, "/colors/trachea": 3}
+    assert values(tree) == {"/labels": 4, "/labels/left lung": 1, "/labels/trachea": 3}
     assert tree.by_value[1].color == (1.0, 0.0, 0.2)
     assert "value 0 ('background') is read as unknown, not as a label" in notes
 
@@ -267,9 +267,9 @@ def test_freesurfer_tables_keep_their_names(read):
         "#No. Label Name:   R   G   B   A\n\n0 Unknown 0 0 0 0\n17  Left-Hippocampus  220 216 20 0\n251 CC_Posterior 0 0 64 0\n"
     )
     assert values(read("FreeSurferColorLUT.txt", text).tree) == {
-        "/FreeSurferColorLUT": 252,
-        "/FreeSurferColorLUT/Left-Hippocampus": 17,
-        "/FreeSurferColorLUT/CC_Posterior": 251,
+        "/labels": 252,
+        "/labels/Left-Hippocampus": 17,
+        "/labels/CC_Posterior": 251,
     }
 
 
@@ -348,7 +348,7 @@ def test_open_anatomy_groups_are_a_tree(read):
 
 
 def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(read):
-    assert values(read("a.csv", b"\xef\xbb\xbfvalue,name\r\n1,liver\r\n2,spleen\r\n").tree)["/a/liver"] == 1
+    assert values(read("a.csv", b"\xef\xbb\xbfvalue,name\r\n1,liver\r\n2,spleen\r\n").tree)["/labels/liver"] == 1
     assert values(read("a.txt", b"\xef\xbb\xbfa = 1\r\n  b = 2\r\n").tree) == {"/a": 1, "/a/b": 2}
 
 
