@@ -162,7 +162,7 @@ def test_a_flat_list_gets_a_root_and_row_zero_is_unknown(read):
         "1 repeated names got a number: Liver",
         "1 labels without a name are called 'unnamed'",
         "the file has no root: its 4 top labels were put under a new one called 'labels'",
-        "'organs' has no value in the file and got 7",
+        "'labels' has no value in the file and got 7",
     )
     assert "organs" not in tree.provenance, "a provenance travels inside models, a file's name should not"
 
