@@ -28,6 +28,8 @@ class NumpyAlone:
 
 sys.meta_path.insert(0, NumpyAlone())
 start = time.process_time()
+import numpy
+numpy_alone = time.process_time() - start
 import semseg_core.labels, semseg_core.sparse
 names = ["data.volume", "errors", "files", "geometry", "train.config", "train.events"]
 names = [f"semseg_core.{name}" for name in names]
@@ -35,12 +37,12 @@ for package in (semseg_core.labels, semseg_core.sparse):
     names += [module.name for module in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]
 for name in names:
     importlib.import_module(name)
-print(len(names), time.process_time() - start)
+print(len(names), numpy_alone, time.process_time() - start)
 """
 
 COMMAND_LINE_HELP = BEHIND_THE_TORCH_WALL.split("import semseg_core.labels")[0] + """
 from semseg_core.cli.main import build_parser
-print(len(build_parser().format_help()), time.process_time() - start)
+print(len(build_parser().format_help()), numpy_alone, time.process_time() - start)
 """
 
 
@@ -67,14 +69,15 @@ def called_by(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("program", [BEHIND_THE_TORCH_WALL, COMMAND_LINE_HELP], ids=["labels to events", "command line"])
 def test_it_starts_with_numpy_alone_in_half_a_second(program):
-    seconds = []
+    numpy_alone, seconds = [], []
     for _ in range(3):  # the best of three: the first may still compile, and other programs share the machine's caches
         run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=MODULE)
         assert run.returncode == 0, run.stderr
-        count, spent = run.stdout.split()
-        assert int(count) > 20
-        seconds.append(float(spent))
-    assert min(seconds) < 0.5
+        count, of_numpy, in_all = map(float, run.stdout.split())
+        assert count > 20
+        numpy_alone.append(of_numpy)
+        seconds.append(in_all)
+    assert min(seconds) < max(0.5, 2 * min(numpy_alone)), "the second holds where numpy itself is slow: a busy or an old machine"
 
 
 @pytest.fixture(scope="module")
