@@ -12,7 +12,7 @@ setup:  ## Make or update .venv (all others do so too)
 	@sh tools/setup.sh
 
 demo: setup  ## Scribbles to segmentation on a real MR template, into demo/; own data: IMAGE=… SCRIBBLES=… TREE=…
-	@$(BIN)/python tools/demo.py $(if $(IMAGE),--image "$(IMAGE)") $(if $(SCRIBBLES),--scribbles "$(SCRIBBLES)") $(if $(TREE),--tree "$(TREE)")
+	@$(BIN)/python tools/demo.py $(if $(IMAGE),--image "$(IMAGE)") $(if $(SCRIBBLES),--scribbles "$(SCRIBBLES)") $(if $(TREE),--tree "$(TREE)") $(ARGS)
 
 test: setup  ## Unit, command-line and MRML tests; ARGS="-k tree" narrows them
 	@$(BIN)/python -m pytest $(ARGS)
