@@ -2,6 +2,9 @@
 
 import sys
 
-from semseg_core.cli.main import main
+try:
+    from semseg_core.cli.main import main
+except KeyboardInterrupt:  # Ctrl-C while Python was still loading us
+    sys.exit(130)
 
 sys.exit(main())

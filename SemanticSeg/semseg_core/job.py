@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from semseg_core.data.cases import CaseFiles
-from semseg_core.errors import InputError
+from semseg_core.errors import CancelledError, InputError
 from semseg_core.files import require_file
 from semseg_core.train.config import TrainConfig
 from semseg_core.train.events import EventSink, Note
@@ -148,40 +148,69 @@ def load_job(folder: str | Path) -> Job:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         schema, command, arguments = record["schema"], record["command"], record["arguments"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             f"job {path}: is not valid JSON with 'schema', 'command' and 'arguments' ({error}); write it again"
         ) from error
     if schema != SCHEMA:
         raise InputError(f"job {path}: has schema {schema}, this program reads {SCHEMA}; update SemanticSeg")
-    if command not in COMMANDS or not isinstance(arguments, Mapping):
-        raise InputError(f"job {path}: command '{command}' is not one of {', '.join(COMMANDS)}")
+    if not isinstance(command, str) or command not in COMMANDS or not isinstance(arguments, Mapping):
+        raise InputError(f"job {path}: command '{command}' with its arguments is not one of {', '.join(COMMANDS)}")
     return _job(COMMANDS[command], arguments, path).located(folder)
 
 
 def cancel_by_file(folder: str | Path, cancelled: Callable[[], bool]) -> Callable[[], bool]:
-    """Cancelled by a signal, or by a file `cancel` in the job folder."""
+    """Cancelled by a signal, or by a file `cancel` in the job folder.
+
+    Raises:
+        CancelledError: If the file is there already: it may be left over, and only whoever put it there knows.
+    """
     path = os.path.join(folder, CANCEL_FILE)  # noqa: PTH118 - asked at every step: 1 µs against 4 with pathlib
+    if os.path.exists(path):  # noqa: PTH110
+        raise CancelledError(f"job {folder}: holds a file '{CANCEL_FILE}'; remove it to run the job")
     return lambda: cancelled() or os.path.exists(path)  # noqa: PTH110
 
 
 def _job(kind: type[FineTuneJob] | type[PredictJob], arguments: Mapping[str, object], path: Path) -> Job:
-    values = dict(arguments)
     known = {item.name for item in dataclasses.fields(kind)}
-    strange = sorted(set(values) - known)
+    strange = sorted(set(arguments) - known)
     if strange:
         raise InputError(f"job {path}: argument '{strange[0]}' is unknown; the arguments are {', '.join(sorted(known))}")
     try:
-        if "cases" in values:
-            values["cases"] = tuple(CaseFiles(tuple(case["images"]), case["scribbles"]) for case in values["cases"])
-        if "config" in values:
-            values["config"] = TrainConfig.from_record(values["config"])
-        for name in ("images", "channels", "unknown_values"):
-            if name in values:
-                values[name] = tuple(values[name])
-        return kind(**values)
+        return kind(**{name: _FIELDS.get(name, _text_or_none)(value) for name, value in arguments.items()})
     except (TypeError, KeyError) as error:
         raise InputError(f"job {path}: an argument is missing or has the wrong type ({error}); write it again") from error
+
+
+def _checked(value: object, *kinds: type) -> object:
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        raise TypeError(f"{value!r}")
+    return value
+
+
+def _text(value: object) -> str:
+    return _checked(value, str)
+
+
+def _text_or_none(value: object) -> str | None:
+    return _checked(value, str, type(None))
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(_text(item) for item in _checked(value, list))
+
+
+_FIELDS: dict[str, Callable[[object], object]] = {
+    **dict.fromkeys(("tree", "output", "model", "device"), _text),
+    **dict.fromkeys(("images", "channels"), _texts),
+    "unknown_values": lambda value: tuple(_checked(item, int) for item in _checked(value, list)),
+    "cases": lambda value: tuple(CaseFiles(_texts(case["images"]), _text(case["scribbles"])) for case in _checked(value, list)),
+    "config": lambda value: TrainConfig.from_record(_checked(value, dict)),
+    "resume": lambda value: _checked(value, bool),
+    "level": lambda value: _checked(value, int, str),
+    "min_confidence": lambda value: _checked(value, int, float),
+}
+"""How the arguments of a job are read; all others are text, or null."""
 
 
 def _prepare() -> None:

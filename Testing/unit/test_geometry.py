@@ -26,9 +26,7 @@ def axes(letters: str, spacing: tuple[float, float, float] = (1.0, 2.0, 3.0)) ->
     return affine
 
 
-CODES = [
-    "".join(signs) for order in itertools.permutations(("RL", "AP", "SI")) for signs in itertools.product(*order)
-]
+CODES = ["".join(signs) for order in itertools.permutations(("RL", "AP", "SI")) for signs in itertools.product(*order)]
 
 
 @pytest.mark.parametrize("code", CODES)

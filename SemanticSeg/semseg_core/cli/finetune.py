@@ -48,7 +48,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--variants", type=int, metavar="N", help="intensity variants of each case (default: as the budget allows)"
     )
     parser.add_argument("-o", "--output", required=True, metavar="MODEL_DIR", help="model directory to write")
-    parser.set_defaults(run=run, polls=True)
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, on_event: EventSink, cancelled: Callable[[], bool]) -> None:

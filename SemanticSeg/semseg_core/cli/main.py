@@ -1,12 +1,14 @@
 """`semseg`, also `python -m semseg_core`: collects the commands, runs one, and turns errors into a sentence and an exit code.
 
-Exit codes: 0 done, 2 bad input, 3 a missing dependency, 4 out of memory, 130 cancelled, 1 a bug of ours.
+Exit codes: 0 done, 2 bad input, 3 a missing dependency, 4 out of memory, 130 cancelled (also by a reader of the output that
+left), 1 a bug of ours.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import signal
 import sys
 import traceback
@@ -28,6 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: Arguments without the program's name; those of the process when None.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a pipe on Windows knows no arrows, and no name in another script
+            stream.reconfigure(errors="replace")
     try:
         arguments = build_parser().parse_args(argv)
         return _run(arguments, sink_for(arguments.progress))
@@ -54,12 +59,12 @@ def build_parser() -> argparse.ArgumentParser:
 class Cancellation:
     """Whether the user pressed Ctrl-C or the process was asked to end.
 
-    A command that polls ends in its own way, keeping what is worth keeping; a second signal ends it at once. All other
-    commands end at once.
+    A command that has begun to poll ends in its own way, keeping what is worth keeping; a second signal ends it at once. A
+    command that has not, which is reading or loading PyTorch, has nothing to keep and ends at once.
     """
 
-    def __init__(self, polled: bool) -> None:
-        self._polled = polled
+    def __init__(self) -> None:
+        self._polled = False
         self._asked = False
         for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
             if hasattr(signal, name):
@@ -67,18 +72,21 @@ class Cancellation:
 
     def __call__(self) -> bool:
         """Whether to stop."""
+        self._polled = True
         return self._asked
 
     def _on_signal(self, number: int, frame: object) -> None:
         del number, frame
-        if self._asked or not self._polled:
+        at_once = self._asked or not self._polled
+        self._asked = True  # should a library swallow the interrupt, the first poll still tells
+        if at_once:
             raise KeyboardInterrupt
-        self._asked = True
 
 
 def _run(arguments: argparse.Namespace, on_event: EventSink) -> int:
+    cancelled = Cancellation()
     try:
-        arguments.run(arguments, on_event, Cancellation(getattr(arguments, "polls", False)))
+        arguments.run(arguments, on_event, cancelled)
         sys.stdout.flush()
     except SemSegError as error:
         failure, code = error, error.exit_code
@@ -97,9 +105,11 @@ def _run(arguments: argparse.Namespace, on_event: EventSink) -> int:
         code = failure.exit_code
     except BrokenPipeError:  # the reader of our output (head, less) has left
         sys.stderr.close()
-        return 0
+        return CancelledError.exit_code
     except Exception as error:  # noqa: BLE001 - the one place where a bug becomes a sentence; --debug shows it whole
         failure, code = error, BUG_EXIT_CODE
+        if cancelled():  # a library made something else of the interrupt
+            failure, code = CancelledError("cancelled"), CancelledError.exit_code
     else:
         return 0
     on_event(Failed(str(failure), code))

@@ -36,7 +36,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--confidence", metavar="OUT2", help="write the confidence map here")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda:N|mps", help="where to compute (default: auto)")
-    parser.set_defaults(run=run, polls=True)
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, on_event: EventSink, cancelled: Callable[[], bool]) -> None:

@@ -13,7 +13,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command."""
     parser = commands.add_parser("run", help="carry out a job folder (job.json), as the Slicer panel does")
     parser.add_argument("folder", metavar="JOB_DIR", help="folder with job.json; a file 'cancel' in it stops the job")
-    parser.set_defaults(run=run, polls=True)
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, on_event: EventSink, cancelled: Callable[[], bool]) -> None:

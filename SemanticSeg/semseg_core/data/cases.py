@@ -103,7 +103,7 @@ def _csv_rows(text: str, path: Path) -> list[tuple[dict[str, str], str]]:
 def _json_rows(text: str, path: Path) -> list[tuple[dict[str, str], str]]:
     try:
         return [_json_row(record) for record in json.loads(text)]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         form = '[{"images": ["t1.nii.gz"], "scribbles": "marks.nii.gz"}, …]'
         raise InputError(f"case list {path}: is not a JSON list of the form {form}") from error
 

@@ -6,13 +6,13 @@ It holds no path, no name of a file and no patient data: what a user gives to a 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from semseg_core.data.intensity import IntensityRule
 from semseg_core.errors import ModelError, SemSegError
 from semseg_core.features.bank import feature_names
-from semseg_core.geometry import Grid
 from semseg_core.labels.formats.own_json import from_record as tree_from_record
 from semseg_core.labels.formats.own_json import to_record as tree_to_record
 from semseg_core.labels.tree import LabelTree
@@ -81,21 +81,22 @@ class ModelCard:
             card = cls(
                 tree=tree_from_record(record["tree"]),
                 channels=tuple(str(name) for name in record["channels"]),
-                rules=tuple(IntensityRule(**rule) for rule in record["intensity"]),
+                rules=tuple(
+                    IntensityRule(str(rule["channel"]), str(rule["kind"]), float(rule["low"]), float(rule["high"]))
+                    for rule in record["intensity"]
+                ),
                 spacing_mm=tuple(float(spacing[axis]) for axis in ("S", "A", "R")),
                 network=NetworkShape(int(network["inputs"]), int(network["width"]), float(network["dropout"])),
                 loss=str(record["loss"]),
                 everywhere=bool(record["everywhere"]),
                 training=dict(record["training"]),
             )
-            Grid(
-                (1, 1, 1),
-                [[card.spacing_mm[2], 0, 0, 0], [0, card.spacing_mm[1], 0, 0], [0, 0, card.spacing_mm[0], 0], [0, 0, 0, 1]],
-            )
-        except (KeyError, TypeError, ValueError, SemSegError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, SemSegError) as error:
             raise ModelError(
                 f"{what}: a field is missing or wrong ({error}); the file was altered, train again or copy it anew"
             ) from error
+        if not all(0.0 < axis < math.inf for axis in card.spacing_mm):
+            raise ModelError(f"{what}: its spacing {card.spacing_mm} mm is impossible; the file was altered, copy it anew")
         expected = len(feature_names(tuple(str(index) for index in range(len(card.rules)))))
         if card.network.inputs != expected or not 0 < card.network.width <= 1 << 16 or not 0 <= card.network.dropout < 1:
             raise ModelError(

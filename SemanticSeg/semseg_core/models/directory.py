@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+
+import torch
 
 from semseg_core.errors import InputError, ModelError
 from semseg_core.files import replacing, require_file, require_writable
@@ -24,7 +27,7 @@ CHECKPOINT = "resume.safetensors"
 
 
 def require_model_directory(path: str | Path) -> Path:
-    """The path, if a model can be written there: created when missing, refused when it is a file or holds something else.
+    """The path, if a model can be written there; refused when it is a file or holds something else. It is not made yet.
 
     Raises:
         InputError: If it cannot be used.
@@ -32,14 +35,24 @@ def require_model_directory(path: str | Path) -> Path:
     folder = Path(path)
     if folder.is_file():
         raise InputError(f"model {folder}: is a file; name a folder")
-    if folder.is_dir() and any(folder.iterdir()) and not _is_ours(folder):
+    if not folder.is_dir():
+        return require_writable(folder, "model")
+    require_writable(folder / CARD, "model")
+    if not _is_ours(folder):
         raise InputError(f"model {folder}: the folder holds other files; name a new or empty one")
+    return folder
+
+
+def make_model_directory(folder: Path) -> None:
+    """Make the folder where it is missing.
+
+    Raises:
+        InputError: If it cannot be made.
+    """
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise InputError(f"model {folder}: the folder cannot be made ({error.strerror}); choose another place") from error
-    require_writable(folder / CARD, "model")
-    return folder
 
 
 def save_model(folder: Path, model: Model) -> None:
@@ -56,6 +69,7 @@ def save_model(folder: Path, model: Model) -> None:
         "weights": {"file": WEIGHTS, "sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights)},
     }
     text = json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    make_model_directory(folder)
     # Both files are whole on disk before either takes its name.
     with replacing(folder / CARD, "model") as card_file, replacing(folder / WEIGHTS, "model") as weights_file:
         weights_file.write_bytes(weights)
@@ -72,18 +86,19 @@ def load_model(path: str | Path) -> Model:
     from safetensors.torch import load
 
     folder = Path(path)
-    card, record = _read_card(folder)
+    card, weights = _read_card(folder)
     try:
         data = require_file(folder / WEIGHTS, "model weights").read_bytes()
     except InputError as error:
         raise ModelError(str(error)) from error
-    if hashlib.sha256(data).hexdigest() != record.get("weights", {}).get("sha256"):
+    if hashlib.sha256(data).hexdigest() != weights.get("sha256"):
         raise ModelError(
             f"model {folder}: {WEIGHTS} ({len(data)} bytes) does not match its card; it was truncated or altered, copy it again"
         )
-    network = PointNetwork(card.network, len(card.tree.leaves))
+    with torch.device("meta"):  # an altered card could ask for more memory than there is; the weights say what is needed
+        network = PointNetwork(card.network, len(card.tree.leaves))
     try:
-        network.load_state_dict(load(data))
+        network.load_state_dict(load(data), assign=True)
     except (safetensors.SafetensorError, RuntimeError) as error:
         raise ModelError(f"model {folder}: its weights do not fit its card; train again") from error
     return Model(card, network.eval())
@@ -98,7 +113,8 @@ def load_card(path: str | Path) -> ModelCard:
     return _read_card(Path(path))[0]
 
 
-def _read_card(folder: Path) -> tuple[ModelCard, dict[str, object]]:
+def _read_card(folder: Path) -> tuple[ModelCard, Mapping[str, object]]:
+    """The card, and what it says about the weights."""
     if not folder.is_dir():
         raise ModelError(f"model {folder}: there is no such folder; name one written by semseg finetune")
     what = f"model card {folder / CARD}"
@@ -106,10 +122,14 @@ def _read_card(folder: Path) -> tuple[ModelCard, dict[str, object]]:
         record = json.loads(require_file(folder / CARD, "model card").read_text(encoding="utf-8"))
     except InputError as error:
         raise ModelError(str(error)) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{what}: is not valid JSON ({error}); it was truncated or altered, copy it again") from error
-    return ModelCard.from_record(record, what), record
+    card = ModelCard.from_record(record, what)
+    weights = record.get("weights")
+    return card, weights if isinstance(weights, Mapping) else {}
 
 
 def _is_ours(folder: Path) -> bool:
-    return (folder / CARD).is_file() or (folder / CHECKPOINT).is_file()
+    """Whether the folder holds a model or a checkpoint, or nothing; hidden files, of desktops and of a crash, do not count."""
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    return not names or bool(names & {CARD, CHECKPOINT})

@@ -1,7 +1,8 @@
 """Starting from an earlier model: the body is taken over, the head leaf by leaf.
 
 Heads are matched by label id, the one thing about a label that never changes. A new leaf under a label that was a leaf before
-starts from that leaf's weights: what was learned is not lost when the tree grows.
+starts from that leaf's weights, and a group that became a leaf from the mean of its leaves: what was learned is not lost when
+the tree grows or shrinks.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class TransferReport:
 
     Args:
         kept: Leaves that both models have.
-        added: Leaves that are new; those under an earlier leaf start from it, the others from the mean of all.
+        added: Leaves that are new; those with nothing related in the earlier model start from the mean of all its leaves.
         lost: Leaves of the earlier model that have no counterpart.
     """
 
@@ -47,8 +48,7 @@ def transfer(model: Model, tree: LabelTree) -> tuple[PointNetwork, TransferRepor
     """
     earlier = model.card.tree
     counterparts = _counterparts(tree, earlier)
-    rows = {label.id: index for index, label in enumerate(earlier.leaves)}
-    sources = [_source(label, tree, counterparts, rows) for label in tree.leaves]
+    sources = [_source(label, tree, counterparts, earlier) for label in tree.leaves]
     if all(source is None for source in sources):
         raise ModelError(
             f"start model: no leaf of its tree '{earlier.title}' is in '{tree.title}'; "
@@ -60,13 +60,15 @@ def transfer(model: Model, tree: LabelTree) -> tuple[PointNetwork, TransferRepor
     weight, bias = model.network.head.weight, model.network.head.bias
     with torch.no_grad():
         for index, source in enumerate(sources):
-            network.head.weight[index] = weight.mean(dim=0) if source is None else weight[source]
-            network.head.bias[index] = bias.mean() if source is None else bias[source]
-    kept = [label for label in tree.leaves if counterparts.get(label.id) in rows]
-    found = {counterparts[label.id] for label in kept}
+            rows = slice(None) if source is None else slice(*source)
+            network.head.weight[index] = weight[rows].mean(dim=0)
+            network.head.bias[index] = bias[rows].mean()
+    leaves = {label.id for label in earlier.leaves}
+    kept = {label.id: label for label in tree.leaves if counterparts.get(label.id) in leaves}
+    found = {counterparts[label_id] for label_id in kept}
     return network, TransferReport(
-        kept=tuple(label.name for label in kept),
-        added=tuple(label.name for label in tree.leaves if label not in kept),
+        kept=tuple(label.name for label in kept.values()),
+        added=tuple(label.name for label in tree.leaves if label.id not in kept),
         lost=tuple(label.name for label in earlier.leaves if label.id not in found),
     )
 
@@ -99,7 +101,9 @@ def _alike(label: Label, other: Label) -> bool:
     return label.name == other.name or (label.code is not None and label.code == other.code)
 
 
-def _source(label: Label, tree: LabelTree, counterparts: dict[int, int], rows: dict[int, int]) -> int | None:
-    """Row of the earlier head that a leaf starts from: its own, else that of the nearest ancestor that was a leaf."""
-    candidates = (label, *tree.ancestors(label.id))
-    return next((rows[counterparts[item.id]] for item in candidates if counterparts.get(item.id) in rows), None)
+def _source(label: Label, tree: LabelTree, counterparts: dict[int, int], earlier: LabelTree) -> tuple[int, int] | None:
+    """Range of rows of the earlier head that a leaf starts from: its own, else that of the nearest ancestor that was a leaf."""
+    if label.id in counterparts:
+        return earlier.leaf_range(counterparts[label.id])
+    known = (counterparts[above.id] for above in tree.ancestors(label.id) if above.id in counterparts)
+    return next((earlier.leaf_range(label_id) for label_id in known if earlier.is_leaf(label_id)), None)

@@ -12,7 +12,7 @@ import torch
 
 from semseg_core.errors import InputError, ModelError
 from semseg_core.files import replacing, require_file
-from semseg_core.models.directory import CHECKPOINT
+from semseg_core.models.directory import CHECKPOINT, make_model_directory
 from semseg_core.train.loop import TrainingState
 
 NUMBERS = ("step", "planned_steps", "seconds", "best_score", "best_step", "dice")
@@ -27,8 +27,11 @@ def save_checkpoint(folder: Path, state: TrainingState, fingerprint: str) -> Non
         folder: Model directory.
         state: The state after a step.
         fingerprint: Identifies tree, cases and configuration: a run goes on with the same ones only.
+
+    Raises:
+        InputError: If the disk is full or the folder cannot be written; an earlier checkpoint stays whole.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors = {"generator": state.generator.get_state(), "global_generator": torch.get_rng_state()}
     for name in NETWORKS:
@@ -37,8 +40,10 @@ def save_checkpoint(folder: Path, state: TrainingState, fingerprint: str) -> Non
         tensors.update({f"optimizer.{index}.{key}": value.cpu().contiguous() for key, value in moments.items()})
     record = {name: getattr(state, name) for name in NUMBERS}
     header = {"format": "semseg-checkpoint", "fingerprint": fingerprint, "state": json.dumps(record)}
+    data = save({name: tensor.clone() for name, tensor in tensors.items()}, header)
+    make_model_directory(folder)
     with replacing(folder / CHECKPOINT, "checkpoint") as temporary:
-        save_file({name: tensor.clone() for name, tensor in tensors.items()}, temporary, header)
+        temporary.write_bytes(data)
 
 
 def load_checkpoint(folder: Path, state: TrainingState, fingerprint: str) -> None:
@@ -65,7 +70,7 @@ def load_checkpoint(folder: Path, state: TrainingState, fingerprint: str) -> Non
         )
     try:
         _restore(state, json.loads(header["state"]), tensors)
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"checkpoint {path}: is incomplete ({error}); train without --resume") from error
 
 

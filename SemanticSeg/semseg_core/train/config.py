@@ -16,11 +16,17 @@ DEVICES = r"auto|cpu|mps|cuda(:\d+)?"
 class Budget:
     """When to stop: after seconds of wall time, reading and feature computing included, or after optimizer steps.
 
-    Exactly one of the two is given.
+    Raises:
+        InputError: If not exactly one of the two is given, above zero.
     """
 
     seconds: float | None = None
     steps: int | None = None
+
+    def __post_init__(self) -> None:
+        given = [value for value in (self.seconds, self.steps) if value is not None]
+        if len(given) != 1 or not given[0] > 0:
+            raise InputError(f"budget of {self.seconds} seconds and {self.steps} steps: give one of them, above zero")
 
     @classmethod
     def parse(cls, text: str) -> Budget:
@@ -37,7 +43,7 @@ class Budget:
         return cls(seconds=float(match[1]) * (60 if match[2] == "min" else 1))
 
     def __str__(self) -> str:
-        return f"{self.steps}steps" if self.seconds is None else f"{self.seconds:g}s"
+        return f"{self.steps}steps" if self.seconds is None else f"{self.seconds:.12g}s"
 
 
 @dataclass(frozen=True)
@@ -104,15 +110,23 @@ class TrainConfig:
         for name, value in record.items():
             if name not in known:
                 raise InputError(f"training option '{name}' is unknown; the options are {', '.join(known)}")
-            expected = type(known[name].default)
-            right = isinstance(value, (int, float)) if expected is float else isinstance(value, (int, str, type(None)))
-            if not right or isinstance(value, bool):
+            if not isinstance(value, _KINDS[known[name].type]) or isinstance(value, bool):
                 raise InputError(f"training option '{name}': {value!r} has the wrong type")
         values = dict(record)
         if "budget" in values:
-            values["budget"] = Budget.parse(str(values["budget"]))
+            values["budget"] = Budget.parse(values["budget"])
         return cls(**values)
 
+
+_KINDS = {
+    "Budget": str,
+    "str": str,
+    "str | None": (str, type(None)),
+    "int": int,
+    "int | None": (int, type(None)),
+    "float": (int, float),
+}
+"""What JSON holds for a field of this annotation."""
 
 _RANGES = (
     ("seed", 0, 2**31 - 1),

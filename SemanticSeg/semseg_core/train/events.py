@@ -107,7 +107,7 @@ def from_line(line: str) -> Event | None:
         return kind(
             **{name: tuple(value) if isinstance(value, list) else value for name, value in record.items() if name in names}
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

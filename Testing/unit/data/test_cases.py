@@ -72,6 +72,7 @@ def test_json_lists_images_by_order_or_by_channel(tmp_path: Path) -> None:
         ("cases.json", '[{"images": [], "scribbles": "b"}]', "is not a JSON list of the form"),
         ("cases.json", '[{"images": ["a"]}]', "is not a JSON list of the form"),
         ("cases.json", '[{"images": [1], "scribbles": "b"}]', "is not a JSON list of the form"),
+        ("cases.json", "[" * 100_000, "is not a JSON list of the form"),
         ("cases.json", "3", "is not a JSON list of the form"),
         (
             "cases.json",

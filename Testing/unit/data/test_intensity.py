@@ -41,9 +41,7 @@ def test_percentiles_are_those_of_all_voxels_and_of_tissue() -> None:
 @pytest.mark.parametrize(("gain", "shift"), [(0.01, 0.0), (37.0, -1000.0), (1e4, 5e4)])
 def test_percentiles_do_not_depend_on_the_scanners_units(gain: float, shift: float) -> None:
     array = head(100, 200)
-    np.testing.assert_allclose(
-        IntensityRule("t1").apply(array * gain + shift), IntensityRule("t1").apply(array), atol=2e-3
-    )
+    np.testing.assert_allclose(IntensityRule("t1").apply(array * gain + shift), IntensityRule("t1").apply(array), atol=2e-3)
 
 
 def test_mostly_empty_images_still_scale_by_their_tissue() -> None:
