@@ -82,7 +82,7 @@ class Phantom:
 
 @pytest.fixture(scope="session")
 def phantom() -> Phantom:
-    """28 × 36 × 32 voxels of 3 × 2.5 × 2.5 mm: left and right half with core and shell each, in air, with noise; stored as LPS."""
+    """28 × 36 × 32 voxels of 3 × 2.5 × 2.5 mm, stored as LPS: left and right half, each with core and shell, in noisy air."""
     rng = np.random.default_rng(7)
     shape = (28, 36, 32)
     k, j, i = np.meshgrid(*(np.linspace(-1, 1, size) for size in shape), indexing="ij")
