@@ -103,10 +103,8 @@ class HausdorffLoss(nn.Module):
             total = torch.zeros((), dtype=dtype, device=logits.device)
             for item, (box, leaf_map) in found.items():
                 inside = (slice(None), *box)
-                loss, slopes = self._box_loss(logits[item][inside].to(dtype), leaf_map, wanted)
-                total += loss / len(found)
-                if wanted:
-                    gradient[item][inside] = slopes
+                out = gradient[item][inside] if wanted else None
+                total += self._box_loss(logits[item][inside].to(dtype), leaf_map, out) / len(found)
             if wanted and found:
                 gradient /= len(found) * ((1.0 + total) if self.logarithm else 1.0)
             return total.log1p() if self.logarithm else total, gradient
@@ -114,7 +112,7 @@ class HausdorffLoss(nn.Module):
         return analytic(logits, evaluate)
 
     def _leaf_map(self, positions: torch.Tensor) -> torch.Tensor:
-        """Leaf index of every voxel of a box, after refusing voxels without a leaf."""
+        """Leaf index of every voxel of a box, int32, after refusing voxels without a leaf."""
         positions = positions.long()
         known = (positions > 0) & self.marks.is_leaf[positions.clamp_min(0)]
         if not bool(known.all()):
@@ -122,34 +120,32 @@ class HausdorffLoss(nn.Module):
                 f"hausdorff: {int((~known).sum())} of {known.numel()} voxels of the box are not marked with a leaf, so its "
                 "boundaries are not known; label the box densely, or use tversky or dice for strokes"
             )
-        return self.marks.first_leaf[positions]
+        return self.marks.first_leaf[positions].int()
 
-    def _box_loss(self, logits: torch.Tensor, leaf_map: torch.Tensor, wanted: bool) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Loss of a densely labelled box, and its gradient (L, *box) if wanted."""
+    def _box_loss(self, logits: torch.Tensor, leaf_map: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
+        """Loss of a densely labelled box; its gradient goes to `out`, (L, *box) of zeros, unless that is None."""
         probabilities = logits.softmax(0)
-        slopes = torch.zeros_like(probabilities) if wanted else None
         spacing = self.spacing_mm or (1.0,) * leaf_map.dim()
         threads = torch.get_num_threads()
-        true_fields = self._cache.get(
-            leaf_map.cpu().numpy().astype(np.int32), lambda labels: self._true_fields(labels, spacing, threads)
-        )
-        total = torch.zeros((), dtype=logits.dtype, device=logits.device)
+        true_fields = self._cache.get(leaf_map.cpu().numpy(), lambda labels: self._true_fields(labels, spacing, threads))
+        total, center = logits.new_zeros(()), torch.zeros_like(logits[0])
         for start in range(0, len(self.leaves), threads):
             some = self.leaves[start : start + threads]
             masks = [(probabilities[leaf] > 0.5).cpu().numpy() for leaf in some]
             fields = boundary_fields(masks, spacing, self.exponent, threads)
-            for number, (leaf, field) in enumerate(zip(some, fields, strict=True), start):
-                weights = torch.from_numpy(field + true_fields[number]).to(probabilities)
-                errors = probabilities[leaf] - (leaf_map == leaf).to(probabilities.dtype)
+            for number, leaf in enumerate(some, start):
+                field = fields.pop(0)
+                weights = torch.from_numpy(np.add(field, true_fields[number], out=field)).to(probabilities)
+                errors = probabilities[leaf].clone().sub_((leaf_map == leaf).byte())
                 weights.mul_(errors)
-                total += torch.dot(errors.reshape(-1), weights.reshape(-1))
-                if wanted:
-                    slopes[leaf] = weights
+                total += torch.dot(errors.view(-1), weights.view(-1))
+                if out is not None:
+                    out[leaf] = weights
+                    center.addcmul_(probabilities[leaf], weights)
         share = 1.0 / (len(self.leaves) * leaf_map.numel())
-        if not wanted:
-            return total * share, None
-        center = torch.einsum("l...,l...->...", probabilities, slopes)
-        return total * share, slopes.sub_(center).mul_(probabilities).mul_(2.0 * share)
+        if out is not None:
+            out.sub_(center).mul_(probabilities.mul_(2.0 * share))
+        return total * share
 
     def _true_fields(self, leaf_map: np.ndarray, spacing: Sequence[float], threads: int) -> np.ndarray:
         """Distances of every voxel to the boundary of each leaf, (leaves, *box) float32."""

@@ -15,21 +15,26 @@ from semseg_core.losses.subtrees import SubtreeSums
 
 
 def distribution_losses(
-    sums: SubtreeSums, paths: PathTables | None, distances: GroundDistances | None, chunk: Chunk, wanted: bool
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Losses (M,) of voxels with distributions, and their gradients (M, L) if wanted; as `voxel_losses` of `tree.py`."""
+    sums: SubtreeSums,
+    paths: PathTables | None,
+    distances: GroundDistances | None,
+    chunk: Chunk,
+    out: torch.Tensor | None,
+    share: float,
+) -> torch.Tensor:
+    """Losses of voxels with distributions; as `voxel_losses` of `tree.py`."""
     with torch.enable_grad():
-        logits = chunk.logits.detach().requires_grad_(wanted)
+        logits = chunk.logits.detach().requires_grad_(out is not None)
         log_probabilities = logits.log_softmax(1)
         losses = torch.zeros_like(log_probabilities[:, 0])
         if paths is not None:
             losses = losses + _path_cross_entropy(sums, paths, log_probabilities, chunk.truth)
         if distances is not None:
             losses = losses + wasserstein_distances(sums, distances, log_probabilities.exp(), chunk.truth)
-    if not wanted:
-        return losses, None
-    (gradient,) = torch.autograd.grad(losses.sum(), logits)
-    return losses.detach(), gradient
+    if out is not None:
+        (gradient,) = torch.autograd.grad(losses.sum(), logits)
+        torch.mul(gradient, share, out=out)
+    return losses.detach()
 
 
 def wasserstein_distances(
@@ -49,11 +54,11 @@ def _path_cross_entropy(
     sums: SubtreeSums, paths: PathTables, log_probabilities: torch.Tensor, truth: torch.Tensor
 ) -> torch.Tensor:
     """Σ over leaves of truth × path cross-entropy of a mark there, (M,)."""
-    marks = paths.leaf_positions
-    losses = -(truth * paths.leaf_weights[marks] * log_probabilities).sum(1)
+    places, weights = paths.places[paths.leaf_positions].t(), paths.weights[paths.leaf_positions].t()
+    losses = -(truth * weights[0] * log_probabilities).sum(1)
     shares = truth.new_zeros(len(truth), sums.inner_count)
-    for columns, weights in zip(paths.path_columns[marks].t(), paths.path_weights[marks].t(), strict=True):
-        shares.index_add_(1, columns, truth * weights)
+    for place, weight in zip(places[1:], weights[1:], strict=True):
+        shares.index_add_(1, place, truth * weight)
     for column in torch.nonzero((shares > 0).any(0)).squeeze(1).tolist():
         start, stop = sums.ranges[column]
         losses = losses - shares[:, column] * log_probabilities[:, start:stop].logsumexp(1)

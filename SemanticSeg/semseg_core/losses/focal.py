@@ -43,17 +43,15 @@ class FocalLoss(nn.Module):
         return mean_over_voxels(logits, targets, self.marks.leaf_count, self.marks.label_count, kernel)
 
 
-def focal_losses(marks: Marks, gamma: float, chunk: Chunk, wanted: bool = True) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Focal losses (M,) of annotated voxels, and their gradients (M, L) if wanted."""
+def focal_losses(marks: Marks, gamma: float, chunk: Chunk, out: torch.Tensor | None, share: float) -> torch.Tensor:
+    """Focal losses (M,) of voxels; their gradients times `share` go to `out`, (M, L), unless it is None."""
     log_probabilities = chunk.logits.log_softmax(1)
     log_mark = marks.log_probability(log_probabilities, chunk.positions)
     # 1 - P from its logarithm: near P = 1 the difference would have no digits left.
     missing = (-torch.expm1(log_mark)).clamp_min(torch.finfo(log_mark.dtype).tiny)
     weight = missing**gamma
-    losses = -weight * log_mark
-    if not wanted:
-        return losses, None
-    slope = gamma * missing ** (gamma - 1.0) * log_mark.exp() * log_mark - weight
-    gradient = log_probabilities.exp() * -slope.unsqueeze(1)
-    marks.add_log_slope(gradient, log_probabilities, chunk.positions, slope)
-    return losses, gradient
+    if out is not None:
+        slope = (gamma * missing ** (gamma - 1.0) * log_mark.exp() * log_mark - weight) * share
+        torch.mul(log_probabilities.exp(), -slope.unsqueeze(1), out=out)
+        marks.add_shares(out, chunk.logits, chunk.positions, slope)
+    return -weight * log_mark

@@ -49,8 +49,8 @@ class Chunk:
     truth: torch.Tensor | None = None
 
 
-Kernel = Callable[[Chunk, bool], tuple[torch.Tensor, torch.Tensor | None]]
-"""Takes annotated voxels and whether gradients are wanted; gives losses (M,) and gradients (M, L)."""
+Kernel = Callable[[Chunk, "torch.Tensor | None", float], torch.Tensor]
+"""Takes annotated voxels, where to put their gradients (M, L) or None, and a factor on these; gives losses (M,)."""
 
 
 class Annotated:
@@ -116,20 +116,20 @@ class Annotated:
         return (torch.empty_like if every else torch.zeros_like)(logits, dtype=self.dtype)
 
     @staticmethod
-    def write(gradient: torch.Tensor, chunk: Chunk, rows: torch.Tensor, share: float = 1.0) -> None:
-        """Put the gradient (M, L) of a chunk, times `share`, where its logits came from."""
-        item = as_items(gradient)[chunk.item]
-        if isinstance(chunk.voxels, slice):
-            torch.mul(rows.t(), share, out=item[:, chunk.voxels])
-        elif item.stride(0) == 1:
-            item.t().index_copy_(0, chunk.voxels, rows.mul(share))
-        else:
-            item.index_copy_(1, chunk.voxels, rows.t().mul(share))
+    def rows(gradient: torch.Tensor, chunk: Chunk) -> torch.Tensor:
+        """The gradient of a chunk, (M, L): a view to write to where its voxels lie in a slice, else a copy for `write`."""
+        return _read(as_items(gradient)[chunk.item], chunk.voxels)
 
     @staticmethod
-    def read(gradient: torch.Tensor, chunk: Chunk) -> torch.Tensor:
-        """What `write` put there, (M, L)."""
-        return _read(as_items(gradient)[chunk.item], chunk.voxels)
+    def write(gradient: torch.Tensor, chunk: Chunk, rows: torch.Tensor) -> None:
+        """Put the rows of `rows` back where they came from, unless they are a view."""
+        item = as_items(gradient)[chunk.item]
+        if isinstance(chunk.voxels, slice):
+            return
+        if item.stride(0) == 1:
+            item.t().index_copy_(0, chunk.voxels, rows)
+        else:
+            item.index_copy_(1, chunk.voxels, rows.t())
 
 
 def mean_over_voxels(
@@ -142,7 +142,7 @@ def mean_over_voxels(
         targets: Marks, or distributions.
         leaves: L.
         labels: V + 1.
-        kernel: Gives losses (M,) and gradients (M, L) of a chunk.
+        kernel: Gives losses and gradients of a chunk.
         soft: Whether the kernel understands distributions.
     """
 
@@ -152,10 +152,10 @@ def mean_over_voxels(
         share = 1.0 / max(len(annotated), 1)
         total = annotated.zeros()
         for chunk in annotated:
-            losses, rows = kernel(chunk, wanted)
-            total += losses.sum()
+            rows = annotated.rows(gradient, chunk) if wanted else None
+            total += kernel(chunk, rows, share).sum()
             if wanted:
-                annotated.write(gradient, chunk, rows, share)
+                annotated.write(gradient, chunk, rows)
         return total * share, gradient
 
     return analytic(logits, evaluate)

@@ -45,14 +45,16 @@ class Marks(nn.Module):
             result[inner] = inside.logsumexp(1)
         return result
 
-    def add_log_slope(
-        self, gradient: torch.Tensor, log_probabilities: torch.Tensor, positions: torch.Tensor, factors: torch.Tensor
-    ) -> None:
-        """Add in place factor × (derivative of `log_probability` by the logits, plus p), (M, L): the leaf's share in the mark."""
+    def add_shares(self, gradient: torch.Tensor, logits: torch.Tensor, positions: torch.Tensor, factors: torch.Tensor) -> None:
+        """Add in place, times a factor (M,), what share each leaf has in the probability of the mark, (M, L).
+
+        Less p, that is the derivative of `log_probability` by the logits. It is taken from the logits, not their log-softmax,
+        which has lost digits where the mark is improbable.
+        """
         inner = self.inner(positions)
         factors_at_leaf = factors
         if len(inner):
-            inside = log_probabilities[inner].masked_fill(self.outside(positions[inner]), -torch.inf)
+            inside = logits[inner].masked_fill(self.outside(positions[inner]), -torch.inf)
             gradient.index_add_(0, inner, inside.softmax(1) * factors[inner].unsqueeze(1))
             factors_at_leaf = factors.index_fill(0, inner, 0.0)
         gradient.scatter_add_(1, self.first_leaf[positions].unsqueeze(1), factors_at_leaf.unsqueeze(1))

@@ -1,8 +1,8 @@
 """Overlap losses: Dice and Tversky from soft counts of annotated voxels.
 
 Per leaf the softmax is summed over the annotated voxels (predicted), over those marked with the leaf (hits), and the marked ones
-are counted (true). A loss is a formula of these three; its gradient goes back to the voxels in a second pass, so that nothing of
-the logits' size is kept but the gradient.
+are counted (true). A loss is a formula of these three; its gradient goes back to the voxels in a second pass. In between, the
+softmax lies where the gradient will be, so that nothing else of the logits' size is kept.
 
 A voxel marked with an inner label says of the leaves outside that they are wrong, and of those inside nothing: it counts as
 predicted for the former only.
@@ -103,16 +103,18 @@ class OverlapLoss(nn.Module):
 
         def evaluate(logits: torch.Tensor, wanted: bool) -> tuple[torch.Tensor, torch.Tensor | None]:
             annotated = Annotated(logits, targets, self.marks.leaf_count, self.marks.label_count)
-            counts = soft_counts(annotated, self.marks, regions)
+            gradient = annotated.empty_gradient(logits) if wanted else None
+            counts = soft_counts(annotated, self.marks, regions, gradient)
             with torch.enable_grad():
                 hits, predicted = counts.hits.requires_grad_(wanted), counts.predicted.requires_grad_(wanted)
                 total = self.reduced(counts.pooled() if self.pooled else counts)
             if not wanted:
                 return total, None
             slopes = torch.autograd.grad(total, (hits, predicted))
-            gradient = annotated.empty_gradient(logits)
             for chunk in annotated:
-                annotated.write(gradient, chunk, _spread(chunk, self.marks, regions, *(part[chunk.item] for part in slopes)))
+                rows = annotated.rows(gradient, chunk)
+                _turn_into_gradient(rows, chunk, self.marks, regions, *(part[chunk.item] for part in slopes))
+                annotated.write(gradient, chunk, rows)
             return total.detach(), gradient
 
         return analytic(logits, evaluate)
@@ -150,19 +152,23 @@ def tversky_formula(counts: SoftCounts, alpha: float = 0.3, beta: float = 0.7) -
     return 1.0 - (counts.hits + SMOOTH) / (counts.hits + wrong + SMOOTH)
 
 
-def soft_counts(annotated: Annotated, marks: Marks, regions: Regions) -> SoftCounts:
+def soft_counts(annotated: Annotated, marks: Marks, regions: Regions, kept: torch.Tensor | None = None) -> SoftCounts:
     """Soft counts of the annotated voxels.
 
     Args:
         annotated: The batch.
         marks: What marks say about leaves.
         regions: How the voxels of an item are divided.
+        kept: Gets the softmax, where the gradient of the logits will be; None to drop it.
     """
     leaves, region_count = marks.leaf_count, len(regions.sizes)
     zeros = annotated.zeros(len(annotated.counts), leaves, region_count)
     hits, predicted, true, voxels = zeros, zeros.clone(), zeros.clone(), zeros[:, :1].clone()
     for chunk in annotated:
         probabilities = softmax(chunk.logits)
+        if kept is not None:
+            rows = annotated.rows(kept, chunk).copy_(probabilities)
+            annotated.write(kept, chunk, rows)
         leaf, at_leaf = marks.first_leaf[chunk.positions], marks.is_leaf[chunk.positions].to(zeros.dtype)
         hit = probabilities.gather(1, leaf.unsqueeze(1)).squeeze(1) * at_leaf
         inner = marks.inner(chunk.positions)
@@ -188,9 +194,15 @@ def _add_at(counts: torch.Tensor, places: torch.Tensor, values: torch.Tensor) ->
         counts.scatter_add_(0, places, values)
 
 
-def _spread(chunk: Chunk, marks: Marks, regions: Regions, by_hits: torch.Tensor, by_predicted: torch.Tensor) -> torch.Tensor:
-    """Gradient of a chunk's logits, (M, L), from the derivatives by the counts of its item, (L, R)."""
-    probabilities = softmax(chunk.logits)
+def _turn_into_gradient(
+    probabilities: torch.Tensor,
+    chunk: Chunk,
+    marks: Marks,
+    regions: Regions,
+    by_hits: torch.Tensor,
+    by_predicted: torch.Tensor,
+) -> None:
+    """Turn the softmax of a chunk, (M, L), into its gradient, from the derivatives by the counts of its item, (L, R)."""
     leaf, region = marks.first_leaf[chunk.positions], regions.of(chunk)
     slopes = take_rows(by_predicted.t(), region, probabilities)
     inner = marks.inner(chunk.positions)
@@ -199,4 +211,4 @@ def _spread(chunk: Chunk, marks: Marks, regions: Regions, by_hits: torch.Tensor,
     hit = by_hits[leaf, region] * marks.is_leaf[chunk.positions]
     slopes.scatter_add_(1, leaf.unsqueeze(1), hit.unsqueeze(1))
     center = (probabilities * slopes).sum(1, keepdim=True)
-    return slopes.sub_(center).mul_(probabilities)
+    probabilities.mul_(slopes.sub_(center))

@@ -1,4 +1,4 @@
-"""Which positions of a tree are leaves and which lie between root and leaves."""
+"""Which positions of a tree are leaves and which have labels below."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def leaf_positions(tree: LabelTree) -> np.ndarray:
 
 
 def inner_positions(tree: LabelTree) -> np.ndarray:
-    """Positions of the labels that are neither root nor leaf, (I,) int64."""
-    return 1 + np.flatnonzero(~leaf_mask(tree)[1:])
+    """Positions of the labels that have children, (I,) int64; the root, 0, comes first."""
+    return np.flatnonzero(~leaf_mask(tree))

@@ -53,17 +53,16 @@ class SoftLabelLoss(nn.Module):
         """The loss, a scalar; arguments as those of `TreeLoss`."""
         return mean_over_voxels(logits, targets, self.marks.leaf_count, self.marks.label_count, self._losses)
 
-    def _losses(self, chunk: Chunk, wanted: bool) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Losses (M,) of annotated voxels, and their gradients (M, L) if wanted."""
+    def _losses(self, chunk: Chunk, out: torch.Tensor | None, share: float) -> torch.Tensor:
+        """Losses (M,) of voxels; their gradients times `share` go to `out`, (M, L), unless it is None."""
         log_probabilities = chunk.logits.log_softmax(1)
         others, own = take_rows(self.others, chunk.positions, chunk.logits), self.own[chunk.positions]
         log_mark = self.marks.log_probability(log_probabilities, chunk.positions)
         losses = -(others * log_probabilities).sum(1) - own * log_mark
-        if not wanted:
-            return losses, None
-        gradient = log_probabilities.exp() - others
-        self.marks.add_log_slope(gradient, log_probabilities, chunk.positions, -own)
-        return losses, gradient
+        if out is not None:
+            torch.mul(log_probabilities.exp_().sub_(others), share, out=out)
+            self.marks.add_shares(out, chunk.logits, chunk.positions, -share * own)
+        return losses
 
 
 def soft_labels(tree: LabelTree, beta: float) -> tuple[np.ndarray, np.ndarray]:

@@ -20,7 +20,7 @@ WINDOW_LEAVES = 256
 
 
 class SubtreeSums(nn.Module):
-    """Sums over the leaves under every inner label.
+    """Sums over the leaves under every label that has children, the root first.
 
     Args:
         tree: The label tree.
@@ -40,21 +40,27 @@ class SubtreeSums(nn.Module):
 
     def sums(self, leaves: torch.Tensor) -> torch.Tensor:
         """Values of inner labels (M, I) from those of the leaves (M, L): each the sum over its leaves."""
-        result = leaves.new_empty(len(leaves), self.inner_count)
-        for window in self.windows:
-            part = leaves[:, window.start : window.stop]
-            result[:, window.first : window.last] = part @ window.own.t()
+        parts = [leaves[:, window.start : window.stop] for window in self.windows]
+        sums = [part @ window.own.t() for part, window in zip(parts, self.windows, strict=True)]
+        result = sums[0] if len(sums) == 1 else torch.cat(sums, 1)
+        for part, window in zip(parts, self.windows, strict=True):
             if len(window.open_labels):
                 result.index_add_(1, window.open_labels, part @ window.open.t())
         return result
 
-    def subtract_spread(self, leaves: torch.Tensor, inner: torch.Tensor) -> None:
-        """Subtract in place from every leaf (M, L) the values (M, I) of the inner labels above it: the transpose of `sums`."""
+    def spread(self, inner: torch.Tensor, leaves: torch.Tensor, factor: float) -> None:
+        """Give every leaf the sum of the values (M, I) of the inner labels above it: the transpose of `sums`.
+
+        Args:
+            inner: Values of inner labels, (M, I).
+            leaves: Changed in place: times the factor, plus the sum, (M, L).
+            factor: Where 0, what was in `leaves` does not matter.
+        """
         for window in self.windows:
             part = leaves[:, window.start : window.stop]
-            part.addmm_(inner[:, window.first : window.last], window.own, alpha=-1)
+            part.addmm_(inner[:, window.first : window.last], window.own, beta=factor)
             if len(window.open_labels):
-                part.addmm_(inner.index_select(1, window.open_labels), window.open, alpha=-1)
+                part.addmm_(inner.index_select(1, window.open_labels), window.open)
 
 
 class _Window(nn.Module):

@@ -76,92 +76,110 @@ class TreeLoss(nn.Module):
 
 
 def voxel_losses(
-    sums: SubtreeSums, paths: PathTables | None, distances: GroundDistances | None, chunk: Chunk, wanted: bool
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Losses (M,) of voxels, and their gradients (M, L) if wanted.
+    sums: SubtreeSums,
+    paths: PathTables | None,
+    distances: GroundDistances | None,
+    chunk: Chunk,
+    out: torch.Tensor | None,
+    share: float,
+) -> torch.Tensor:
+    """Losses (M,) of voxels.
 
     Args:
         sums: Subtree sums of the tree.
         paths: Path cross-entropy, or None.
         distances: Scaled ground distances, or None.
         chunk: The voxels, with marks or distributions.
-        wanted: Whether gradients are wanted.
+        out: Where their gradients go, (M, L); None if they are not wanted.
+        share: Factor on the gradients.
     """
     losses = mark_losses if chunk.truth is None else distribution_losses
-    return losses(sums, paths, distances, chunk, wanted)
+    return losses(sums, paths, distances, chunk, out, share)
 
 
 def mark_losses(
-    sums: SubtreeSums, paths: PathTables | None, distances: GroundDistances | None, chunk: Chunk, wanted: bool
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Losses of voxels with marks; as `voxel_losses`."""
-    logits, positions = chunk.logits, chunk.positions
-    probabilities = softmax(logits)
-    losses = torch.zeros_like(logits[:, 0])
-    # With s the derivative of a loss by the probabilities, its gradient by the logits is p (s - Σ p s).
-    if distances is not None:
-        table, rows = distances.rows(positions)
+    sums: SubtreeSums,
+    paths: PathTables | None,
+    distances: GroundDistances | None,
+    chunk: Chunk,
+    out: torch.Tensor | None,
+    share: float,
+) -> torch.Tensor:
+    """Losses of voxels with marks; as `voxel_losses`.
+
+    With s the derivative of a loss by the probabilities, its gradient by the logits is p (s - Σ p s). What it costs are passes
+    over (M, L), so factors and constants go into smaller tensors wherever they can.
+    """
+    probabilities = softmax(chunk.logits)
+    if distances is None:
+        slopes, moved = None, torch.zeros_like(probabilities[:, 0])
+    else:
+        table, rows = distances.rows(chunk.positions)
         slopes = take_rows(table, rows, probabilities)
         moved = (probabilities * slopes).sum(1)
-        losses += moved
-        centers = moved
-    else:
-        slopes = torch.zeros_like(probabilities) if wanted else None
-        centers = torch.zeros_like(losses)
     if paths is None:
-        return losses, slopes.sub_(centers.unsqueeze(1)).mul_(probabilities) if wanted else None
+        if out is not None:
+            _put_gradient(out, probabilities, slopes, -moved, share)
+        return moved
 
-    leaves = paths.first_leaves[positions].unsqueeze(1)
-    leaf_weights, totals = paths.leaf_weights[positions], paths.totals[positions]
-    at_leaf = probabilities.gather(1, leaves).squeeze(1).clamp_min_(UNDERFLOW)
-    lost = (at_leaf <= UNDERFLOW) & (leaf_weights > 0)
-    if not paths.by_sums:
-        lost |= totals > leaf_weights
-    else:
-        columns, weights = paths.path_columns[positions], paths.path_weights[positions]
+    places = paths.places.index_select(0, chunk.positions)
+    weights = paths.weights.index_select(0, chunk.positions)
+    path = probabilities.gather(1, places[:, :1])
+    if paths.by_sums:
         inner = sums.sums(probabilities)
-        above = inner.gather(1, columns).clamp_min_(UNDERFLOW)
-        lost |= ((above <= UNDERFLOW) & (weights > 0)).any(1)
+        path = torch.cat((path, inner.gather(1, places[:, 1:])), 1)
+        lost = path.amin(1) <= UNDERFLOW
+    else:
+        lost = (path[:, 0] <= UNDERFLOW) | (weights[:, 0] == 0.0)
     lost = lost.nonzero().squeeze(1)
     if len(lost):
-        leaf_weights[lost] = totals[lost] = 0.0
-        if paths.by_sums:
-            weights[lost] = 0.0
+        weights[lost] = 0.0
+    path = path.clamp_min_(UNDERFLOW)
 
-    losses -= leaf_weights * at_leaf.log_()
-    if paths.by_sums:
-        losses -= (weights * above.log()).sum(1)
-        if wanted:
-            sums.subtract_spread(slopes, torch.zeros_like(inner).scatter_add_(1, columns, weights / above))
-    gradient = None
-    if wanted:
-        gradient = slopes.sub_((centers - totals).unsqueeze(1)).mul_(probabilities)
-        gradient.scatter_add_(1, leaves, -leaf_weights.unsqueeze(1))
+    used = weights if paths.by_sums else weights[:, :1]
+    losses = moved - (used * path.log()).sum(1)
+    if out is not None:
+        constants = used.sum(1) - moved
+        if paths.by_sums:
+            inner.zero_().scatter_add_(1, places[:, 1:], (weights[:, 1:] / path[:, 1:]).mul_(-share))
+            inner[:, 0] = constants.mul_(share)  # the root is above every leaf
+            slopes, kept = (torch.empty_like(probabilities), 0.0) if slopes is None else (slopes, share)
+            sums.spread(inner, slopes, kept)
+            torch.mul(slopes, probabilities, out=out)
+        else:
+            _put_gradient(out, probabilities, slopes, constants, share)
+        out.scatter_add_(1, places[:, :1], weights[:, :1] * -share)
     if len(lost):
-        exact, exact_gradient = path_losses_by_logarithms(paths, logits[lost], positions[lost])
+        exact, gradient = path_losses_by_logarithms(paths, chunk.logits[lost], chunk.positions[lost])
         losses[lost] += exact
-        if wanted:
-            gradient.index_add_(0, lost, exact_gradient)
-    return losses, gradient
+        if out is not None:
+            out.index_add_(0, lost, gradient, alpha=share)
+    return losses
 
 
 def path_losses_by_logarithms(
     paths: PathTables, logits: torch.Tensor, positions: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Path cross-entropy and gradient, right at any gap between logits: each label has a logsumexp of its own.
+    """Path cross-entropy (M,) and its gradient (M, L), right at any gap between logits: a logsumexp of its own for each label.
 
     Several times slower than sums, so for the voxels that need it. Logits (M, L), positions (M,).
     """
-    log_probabilities = logits.log_softmax(1)
     leaves = torch.arange(logits.shape[1], device=logits.device)
-    losses = torch.zeros_like(logits[:, 0])
-    gradient = log_probabilities.exp() * paths.totals[positions].unsqueeze(1)
-    labels = torch.cat((positions.unsqueeze(1), paths.path_labels[positions]), 1)
-    weights = torch.cat((paths.leaf_weights[positions].unsqueeze(1), paths.path_weights[positions]), 1)
-    for label, weight in zip(labels.t(), weights.t(), strict=True):
+    log_total = logits.logsumexp(1)
+    losses = torch.zeros_like(log_total)
+    weights = paths.weights[positions]
+    gradient = logits.softmax(1) * weights.sum(1, keepdim=True)
+    for label, weight in zip(paths.labels[positions].t(), weights.t(), strict=True):
         start, stop = paths.ranges[label].unsqueeze(2).unbind(1)
-        inside = log_probabilities.masked_fill((leaves < start) | (leaves >= stop), -torch.inf)
-        log_label = inside.logsumexp(1, keepdim=True)
-        losses -= weight * log_label.squeeze(1)
-        gradient -= weight.unsqueeze(1) * inside.sub_(log_label).exp_()
+        inside = logits.masked_fill((leaves < start) | (leaves >= stop), -torch.inf)
+        losses += weight * (log_total - inside.logsumexp(1))
+        gradient -= weight.unsqueeze(1) * inside.softmax(1)
     return losses, gradient
+
+
+def _put_gradient(
+    out: torch.Tensor, probabilities: torch.Tensor, slopes: torch.Tensor | None, constants: torch.Tensor, share: float
+) -> None:
+    """Put share × p (slopes + constants) into `out`, (M, L); slopes (M, L) or None, constants (M,)."""
+    scaled = (constants * share).unsqueeze(1)
+    torch.mul(scaled if slopes is None else torch.add(scaled, slopes, alpha=share, out=slopes), probabilities, out=out)

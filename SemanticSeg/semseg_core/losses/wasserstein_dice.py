@@ -91,7 +91,8 @@ class WassersteinDiceLoss(nn.Module):
             counts = annotated.zeros(len(annotated.counts), self.label_count)
             moved = torch.zeros_like(counts)
             for chunk in annotated:
-                losses, rows = voxel_losses(self.sums, None, self.distances, chunk, wanted)
+                rows = annotated.rows(gradient, chunk) if wanted else None
+                losses = voxel_losses(self.sums, None, self.distances, chunk, rows, 1.0)
                 self._add(counts[chunk.item], chunk, torch.ones_like(losses))
                 self._add(moved[chunk.item], chunk, losses)
                 if wanted:
@@ -103,7 +104,8 @@ class WassersteinDiceLoss(nn.Module):
                 return total, None
             (slopes,) = torch.autograd.grad(total, moved)
             for chunk in annotated:
-                rows = annotated.read(gradient, chunk) * self._taken(slopes[chunk.item], chunk).unsqueeze(1)
+                rows = annotated.rows(gradient, chunk)
+                rows *= self._taken(slopes[chunk.item], chunk).unsqueeze(1)
                 annotated.write(gradient, chunk, rows)
             return total.detach(), gradient
 
