@@ -145,7 +145,7 @@ def fine_tune(
             break
         batch_loss = _step(state, rows_on_device, loss, config, autocast)
         state.loss = batch_loss if state.step == 1 else 0.95 * state.loss + 0.05 * batch_loss
-        if state.step > TIMED_STEPS and state.step % max(1, state.planned_steps // SCORES) == 0:
+        if state.planned_steps and state.step > TIMED_STEPS and state.step % max(1, state.planned_steps // SCORES) == 0:
             _keep(state, scorer, on_event)
         if now - reported >= REPORT_EVERY_S and state.planned_steps:
             reported = now
@@ -159,11 +159,8 @@ def fine_tune(
         on_checkpoint(state)  # before the last score, of which an uninterrupted run would not know
     if state.step and state.best_step != state.step:
         _keep(state, scorer, on_event)
-    on_event(
-        Progress(
-            state.step / state.planned_steps if stopped and state.planned_steps else float(over), state.seconds, 0.0, state.step
-        )
-    )
+    done = state.step / state.planned_steps if stopped and state.planned_steps else float(over)
+    on_event(Progress(done, state.seconds, 0.0, state.step))
     return stopped
 
 

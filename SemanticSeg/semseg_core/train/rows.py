@@ -33,7 +33,7 @@ class TrainingRows:
         targets: (N,) int64 positions in depth-first order.
         weights: (N,) float64 probability of being drawn.
         held: (N,) bool, True for the marks of held-back strokes.
-        outside: Share of marks outside the imaged body.
+        outside: Largest share of a label's marks that lie outside the imaged body.
     """
 
     features: torch.Tensor
@@ -59,7 +59,7 @@ def case_rows(
     tree: LabelTree,
     spacing_mm: tuple[float, float, float],
     config: TrainConfig,
-    variants: int,
+    variants: Callable[[], int],
     rng: np.random.Generator,
     cancelled: Callable[[], bool],
 ) -> CaseRows:
@@ -71,7 +71,7 @@ def case_rows(
         tree: Their tree.
         spacing_mm: Working spacing along S, A, R.
         config: Share held back.
-        variants: Number of intensity variants.
+        variants: Number of intensity variants; asked when the features of the unchanged volume are there.
         rng: Draws strokes, variants and sub-voxel shifts.
         cancelled: Asked now and then.
 
@@ -83,7 +83,7 @@ def case_rows(
     bank = build_feature_bank(volume, spacing_mm, cancelled=cancelled)
     indices = marks.indices.astype(np.float64)
     features = [_sample(bank, marks, indices)]
-    for _ in range(variants):
+    for _ in range(variants()):
         changed = build_feature_bank(vary_intensities(volume, rng), spacing_mm, cancelled=cancelled)
         # A shift within the voxel: partial volume differs from scan to scan.
         features.append(_sample(changed, marks, indices + rng.uniform(-0.4, 0.4, indices.shape)))
@@ -95,20 +95,21 @@ def combine(cases: Sequence[CaseRows], tree: LabelTree, balance: float) -> Train
     """The rows of all cases; each case is drawn equally often, whatever its number of marks.
 
     Raises:
-        InputError: If fewer than two labels are marked: there is nothing to tell apart.
+        InputError: If no two marked labels exclude each other: there is nothing to tell apart.
     """
     label_ids = np.concatenate([case.label_ids for case in cases])
-    marked = np.unique(label_ids)
-    if len(marked) < 2:
-        names = ", ".join(tree.path(label_id) for label_id in marked.tolist()) or "none"
-        raise InputError(f"scribbles: only {names} is marked; mark at least two labels, so that there is something to tell apart")
+    marked = sorted(np.unique(label_ids).tolist(), key=tree.position)
+    if all(tree.covers(upper, lower) for upper, lower in zip(marked, marked[1:], strict=False)):
+        names = ", ".join(tree.path(label_id) for label_id in marked)
+        raise InputError(f"scribbles: only {names} is marked; mark something beside it, so that there is something to tell apart")
+    inside = np.concatenate([case.inside for case in cases])
     weights = [balanced_weights(case.label_ids, tree, balance) / len(cases) for case in cases]
     return TrainingRows(
         features=torch.cat([case.features for case in cases], dim=1),
         targets=torch.tensor([tree.position(label_id) for label_id in label_ids.tolist()], dtype=torch.int64),
         weights=torch.as_tensor(np.concatenate(weights)),
         held=torch.as_tensor(np.concatenate([case.held for case in cases])),
-        outside=1.0 - float(np.concatenate([case.inside for case in cases]).mean()),
+        outside=max(1.0 - float(inside[label_ids == label_id].mean()) for label_id in marked),
     )
 
 

@@ -43,8 +43,11 @@ from semseg_core.train.events import Done, EventSink, Note, Progress, Stage
 from semseg_core.train.loop import TrainingState, fine_tune, start_state
 from semseg_core.train.rows import TrainingRows, case_rows, combine
 
-OUTSIDE_SHARE = 0.01
-"""From this share of marks outside the body on, air counts as labelled, and the model answers everywhere."""
+OUTSIDE_SHARE = 0.1
+"""From this share of a label's marks outside the body on, air counts as labelled, and the model answers everywhere.
+
+Strokes along the skin spill 1 %; of a label for air all marks lie outside.
+"""
 
 VARIANTS = 3
 """Intensity variants of each case where the budget allows; more gave nothing on the IXI subjects."""
@@ -121,7 +124,7 @@ def fine_tune_files(
         exact = config.precision == "auto" and config.budget.steps is not None
         autocast = None if exact else choose_precision(config.precision, device)
         on_event(Stage(f"Training on {len(rows.targets)} voxels, {device}"))
-        fine_tune(
+        stopped = fine_tune(
             state,
             rows,
             loss,
@@ -135,12 +138,10 @@ def fine_tune_files(
         )
     if state.step == 0:
         raise CancelledError("cancelled before the first training step; nothing was written")
-    stopped = cancelled()
     used = replace(config, variants=variants, precision="float32" if autocast is None else "bfloat16")
     summary = _summary(state, rows, loaded, used, started_from, device, stopped)
     save_model(folder, Model(replace(card, training=summary), state.best))
     if stopped:
-        save_checkpoint(folder, state, fingerprint)
         raise CancelledError(
             f"cancelled after {state.step} steps; the best model so far is in {folder}, --resume goes on from here"
         )
@@ -177,8 +178,8 @@ def _card(cases: Sequence[Case], tree: LabelTree, config: TrainConfig, earlier: 
     if earlier is not None:
         if cases[0].volume.channels != earlier.card.channels:
             raise ModelError(
-                f"start model: takes channels {', '.join(earlier.card.channels)}, "
-                f"the cases have {', '.join(cases[0].volume.channels)}; give the same channels, in the same order, with --channels"
+                f"start model: takes channels {', '.join(earlier.card.channels)}, the cases have "
+                f"{', '.join(cases[0].volume.channels)}; give the same channels, in the same order, with --channels"
             )
         return replace(earlier.card, tree=tree, loss=config.loss or DEFAULT_LOSS, training={})
     rules = choose_rules(cases[0].volume)
@@ -227,27 +228,22 @@ def _rows(
 ) -> tuple[TrainingRows, int]:
     """Rows of all cases, and the number of variants computed."""
     rng = np.random.default_rng(config.seed)
-    variants = config.variants
+    chosen = config.variants
     found = []
     for number, case in enumerate(cases):
         begun = time.monotonic()
+
+        def variants(begun: float = begun) -> int:
+            nonlocal chosen
+            if chosen is None:
+                chosen = _affordable_variants(config, time.monotonic() - begun, len(cases))
+            return chosen
+
         volume = normalize(case.volume, card.rules)
-        seed = int(rng.integers(2**63))
-        if variants is None:
-            found.append(
-                case_rows(volume, case.marks, card.tree, card.spacing_mm, config, 0, np.random.default_rng(seed), cancelled)
-            )
-            variants = _affordable_variants(config, time.monotonic() - begun, len(cases))
-            if variants:
-                found.pop()
-        if len(found) == number:
-            found.append(
-                case_rows(
-                    volume, case.marks, card.tree, card.spacing_mm, config, variants, np.random.default_rng(seed), cancelled
-                )
-            )
+        draws = np.random.default_rng(int(rng.integers(2**63)))
+        found.append(case_rows(volume, case.marks, card.tree, card.spacing_mm, config, variants, draws, cancelled))
         on_event(Progress((number + 1) / len(cases), time.monotonic() - started))
-    return combine(found, card.tree, config.balance), int(variants or 0)
+    return combine(found, card.tree, config.balance), chosen
 
 
 def _affordable_variants(config: TrainConfig, seconds_per_case: float, case_count: int) -> int:
