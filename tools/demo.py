@@ -7,7 +7,6 @@ scribbles before that, and the report of one's own data, the scene and the pictu
 from __future__ import annotations
 
 import argparse
-import re
 import subprocess
 import sys
 import time
@@ -85,7 +84,9 @@ def run(case: Case, folder: Path, budget: str) -> None:
         SemSegError: If its output cannot be read or shown.
     """
     model, result, confidence, report = (folder / name for name in outcome.FILES)
+    begun = time.monotonic()
     semseg("finetune", "--tree", case.tree, "--case", f"{case.images}={case.scribbles}", "--budget", budget, "-o", model)
+    training_s = time.monotonic() - begun
     semseg("predict", model, case.images, "-o", result, "--confidence", confidence)
     if case.truth is not None:
         empty_outside(result, case.truth, case.tree)
@@ -96,7 +97,7 @@ def run(case: Case, folder: Path, budget: str) -> None:
     scores = outcome.read_scores(report)
     outcome.write_scene(folder / "scene.mrb", found)
     subject = template.SUBJECT if case.truth else found.name
-    outcome.write_picture(folder / "overlay.png", found, scores, subject, f"{_spaced(budget)} of training")
+    outcome.write_picture(folder / "overlay.png", found, scores, subject, f"trained in {training_s:.0f} s")
     outcome.print_table(found, scores)
     print(f"\nIn {shown(folder)}/: result.seg.nrrd, scene.mrb, report.json, overlay.png")
 
@@ -154,11 +155,6 @@ def semseg(*arguments: object) -> None:
 def shown(path: Path) -> Path:
     """The path as a person in the current folder would write it."""
     return path.resolve().relative_to(Path.cwd()) if path.resolve().is_relative_to(Path.cwd()) else path
-
-
-def _spaced(budget: str) -> str:
-    """A budget as one writes it in text: `75 s`, `2000 steps`."""
-    return re.sub(r"(?<=\d)(?=[a-z])", " ", budget)
 
 
 def _parser() -> argparse.ArgumentParser:

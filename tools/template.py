@@ -26,7 +26,7 @@ HALF = 127.5
 
 MARGIN_VOX = 4
 SLICES_PER_ORIENTATION = 4
-SEED = 4
+SEED = 6
 SUBJECT = "MNI152 T1 template, the average of 152 people"
 DESCRIPTION = "the MNI152 template: real MR, the average of 152 people, left-right symmetric, brain only"
 
