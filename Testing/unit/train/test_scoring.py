@@ -1,0 +1,56 @@
+"""Dice on held-back marks, by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from semseg_core.labels.tree import LabelTree
+from semseg_core.train.scoring import HeldBackScorer
+
+CORTEX, WHITE, RIGHT, FLUID = range(4)
+
+
+class Answers(torch.nn.Module):
+    """A network whose inputs are the leaves it is to answer."""
+
+    def standardize(self, features: torch.Tensor) -> torch.Tensor:
+        return features
+
+    def forward(self, leaves: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.one_hot(leaves[:, 0].long(), 4).float()
+
+
+def scores(tree: LabelTree, marks: list[int], answers: list[int]) -> dict[str, float]:
+    """Scores of answers (leaf indices) at marks (label ids)."""
+    targets = torch.tensor([tree.position(label_id) for label_id in marks])
+    return HeldBackScorer(torch.tensor(answers, dtype=torch.float32)[:, None], targets, tree)(Answers())
+
+
+def test_right_answers_score_one_at_every_level(brain_tree: LabelTree) -> None:
+    assert scores(brain_tree, [3, 4, 5, 6], [CORTEX, WHITE, RIGHT, FLUID]) == {"1": 1.0, "leaf": 1.0}
+
+
+def test_a_mistake_within_a_group_costs_nothing_above_it(brain_tree: LabelTree) -> None:
+    found = scores(brain_tree, [3, 3, 4, 5], [CORTEX, WHITE, WHITE, RIGHT])
+    assert found["1"] == 1.0
+    # Cortex 2·1/(2+1), white matter 2·1/(1+2), right 1.
+    assert found["leaf"] == pytest.approx((2 / 3 + 2 / 3 + 1) / 3)
+
+
+def test_a_mistake_across_groups_costs_at_every_level(brain_tree: LabelTree) -> None:
+    found = scores(brain_tree, [3, 3, 5, 5], [CORTEX, RIGHT, RIGHT, RIGHT])
+    # Left: 2·1/(2+1); right: 2·2/(2+3).
+    assert found["1"] == pytest.approx((2 / 3 + 4 / 5) / 2)
+    assert found["leaf"] == pytest.approx((2 / 3 + 4 / 5) / 2)
+
+
+def test_a_mark_on_an_inner_label_counts_down_to_its_own_level(brain_tree: LabelTree) -> None:
+    found = scores(brain_tree, [2, 2, 5], [CORTEX, WHITE, RIGHT])
+    assert found["1"] == 1.0
+    assert found["leaf"] == 1.0  # of the leaves, only right is known
+
+
+def test_nothing_held_back_scores_nothing(brain_tree: LabelTree) -> None:
+    scorer = HeldBackScorer(torch.zeros(0, 1), torch.zeros(0, dtype=torch.int64), brain_tree)
+    assert scorer(Answers()) == {}
