@@ -124,12 +124,12 @@ def _channel_names(sources: Sequence[str | Path], counts: Sequence[int], channel
     total = sum(counts)
     if len(channels) == total:
         return channels
+    source, count = max(zip(sources, counts, strict=True), key=lambda pair: pair[1])
     if channels:
         found = ", ".join(f"{source} has {count}" for source, count in zip(sources, counts, strict=True))
-        raise InputError(
-            f"image: {len(channels)} channel names ({', '.join(channels)}) for {total} channels ({found}); name each"
-        )
-    source, count = max(zip(sources, counts, strict=True), key=lambda pair: pair[1])
+        wanted = f"{len(channels)} channel{'s' if len(channels) > 1 else ''} ({', '.join(channels)})"
+        frame = f"; one frame of a file is {source}#0, counted from 0" if count > 1 else ""
+        raise InputError(f"image: {total} channels were given ({found}), but {wanted} named; give or name exactly these{frame}")
     if count > 1:
         raise InputError(
             f"image {source}: has {count} values per voxel (4D or color); name them as channels with --channels a,b,…, "
