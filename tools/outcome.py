@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from figure import GROUND, Content, draw_figure, legend_rows, volumes_ml
+from figure import Content, draw_figure
+from legend import legend_rows, volume_text, volumes_ml
 from render import render_surfaces
+from sheet import GROUND
 
 from semseg_core.data.cases import split_images
 from semseg_core.data.image_files import read_image_file
@@ -26,8 +28,8 @@ FILES = ("model", "result.seg.nrrd", "confidence.nii.gz", "report.json")
 """What the command line writes, by name."""
 
 NO_OPENGL = (
-    "The 3D view was left out of overlay.png, because OpenGL cannot be started here; on Debian and Ubuntu it comes with: "
-    "apt install libegl1 libgl1-mesa-dri"
+    "The 3D view was left out of overlay.png, because 3D cannot be drawn here; on Debian or Ubuntu, OpenGL comes with: "
+    "sudo apt install libegl1 libgl1-mesa-dri"
 )
 NO_SLICER = "scene.mrb was not written, because the package slicer-core cannot be loaded here ({}); install it with: make setup"
 
@@ -122,7 +124,7 @@ def write_picture(path: Path, found: Outcome, scores: Scores, subject: str, effo
     """Write the picture; where 3D cannot be drawn, its slices alone, and say so."""
     colors = {label.id: label.color for label in found.tree}
     surfaces = render_surfaces(found.label_ids, found.volume.grid.ijk_to_ras, colors, GROUND)
-    if surfaces is None:
+    if surfaces is None and found.label_ids.any():
         print(NO_OPENGL)
     part = len(found.marks) / found.volume.grid.voxel_count
     content = Content(
@@ -154,7 +156,7 @@ def print_table(found: Outcome, scores: Scores) -> None:
     for label in legend_rows(tree):
         name = "  " * (tree.depth(label.id) + 1) + label.name
         dice = f"{scores.labels[label.id]:8.3f}" if label.id in scores.labels else " " * 8
-        print(f"{name:<36}{dice}{volumes[label.id]:10.1f}")
+        print(f"{name:<36}{dice}{volume_text(volumes[label.id]):>10}")
 
 
 def _summary(values: np.ndarray) -> dict[str, float] | None:

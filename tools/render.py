@@ -10,8 +10,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from vtkmodules.vtkCommonDataModel import vtkPolyData
+    from vtkmodules.vtkRenderingCore import vtkRenderer
 
 PIXELS = 1500
 PATIENCE_S = 90
@@ -28,7 +33,9 @@ LOOK_FROM = np.array((-0.55, 1.0, 0.62))
 def render_surfaces(
     label_ids: np.ndarray, ijk_to_ras: np.ndarray, colors: dict[int, tuple[float, float, float]], background: tuple[float, ...]
 ) -> np.ndarray | None:
-    """A picture, (rows, columns, 3) uint8, of the surfaces of all labels; None where 3D cannot be drawn on this machine.
+    """A picture, (rows, columns, 3) uint8, of the surfaces of all labels.
+
+    It is None where there is nothing to draw, or 3D cannot be drawn on this machine.
 
     Args:
         label_ids: Label ids, (D, H, W); 0 is drawn as empty.
@@ -38,6 +45,8 @@ def render_surfaces(
     """
     from PIL import Image
 
+    if not label_ids.any():
+        return None
     with tempfile.TemporaryDirectory() as folder:
         scene, picture = Path(folder) / "surfaces.npz", Path(folder) / "surfaces.png"
         found = sorted(set(np.unique(label_ids).tolist()) - {0})
@@ -61,7 +70,7 @@ def main(scene: str, picture: str) -> None:
     numbers, ijk_to_ras = tight(*thinned(numbers, ijk_to_ras))
     if (numbers > 0).mean() > CUT_ABOVE:
         numbers = without_corner(numbers, ijk_to_ras)
-    draw(smoothed(numbers, SMOOTHING_VOX), ijk_to_ras, colors, tuple(background), picture)
+    photograph(surfaces_of(smoothed(numbers, SMOOTHING_VOX), ijk_to_ras, colors), tuple(background), picture)
 
 
 def thinned(numbers: np.ndarray, ijk_to_ras: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -89,10 +98,10 @@ def without_corner(numbers: np.ndarray, ijk_to_ras: np.ndarray) -> np.ndarray:
     return np.where(cut, 0, numbers)
 
 
-def draw(numbers: np.ndarray, ijk_to_ras: np.ndarray, colors: np.ndarray, background: tuple[float, ...], picture: str) -> None:
-    """Draw the surfaces between the numbers 1, 2, … and write a PNG."""
+def surfaces_of(numbers: np.ndarray, ijk_to_ras: np.ndarray, colors: np.ndarray) -> vtkPolyData:
+    """The surfaces of the labels 1, 2, …, in millimeters, each in the color of its row."""
     import vtk
-    from vtk.util.numpy_support import numpy_to_vtk
+    from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
     image = vtk.vtkImageData()
     image.SetDimensions(*numbers.shape[::-1])
@@ -119,10 +128,17 @@ def draw(numbers: np.ndarray, ijk_to_ras: np.ndarray, colors: np.ndarray, backgr
     normals.Update()
     surface = normals.GetOutput()
     # Each triangle knows the labels on its two sides; it is seen in the color of the one that is not empty.
-    sides = vtk.util.numpy_support.vtk_to_numpy(surface.GetCellData().GetArray("BoundaryLabels"))
-    seen = np.where(sides[:, 0] > 0, sides[:, 0], sides[:, 1]).astype(int)
-    painted = numpy_to_vtk((np.vstack([np.zeros(3), colors])[seen] * 255).astype(np.uint8), deep=True)
-    surface.GetCellData().SetScalars(painted)
+    sides = vtk_to_numpy(surface.GetCellData().GetArray("BoundaryLabels")).astype(int)
+    seen = np.where(sides[:, 0] > 0, sides[:, 0], sides[:, 1])
+    painted = (np.vstack([np.zeros(3), colors])[seen] * 255).astype(np.uint8)
+    surface.GetCellData().SetScalars(numpy_to_vtk(painted, deep=True))
+    return surface
+
+
+def photograph(surface: vtkPolyData, background: tuple[float, ...], picture: str) -> None:
+    """Draw a surface in the colors of its cells and write a PNG."""
+    import vtk
+
     mapper = vtk.vtkPolyDataMapper()
     mapper.SetInputData(surface)
     mapper.SetScalarModeToUseCellData()
@@ -137,8 +153,8 @@ def draw(numbers: np.ndarray, ijk_to_ras: np.ndarray, colors: np.ndarray, backgr
     renderer = vtk.vtkRenderer()
     renderer.SetBackground(*background)
     renderer.AddActor(actor)
-    light_kit(renderer)
-    aim(renderer, surface)
+    _light(renderer)
+    _aim(renderer, surface)
     window = vtk.vtkRenderWindow()
     window.SetOffScreenRendering(1)
     window.SetMultiSamples(8)
@@ -154,7 +170,7 @@ def draw(numbers: np.ndarray, ijk_to_ras: np.ndarray, colors: np.ndarray, backgr
     writer.Write()
 
 
-def light_kit(renderer) -> None:
+def _light(renderer: vtkRenderer) -> None:
     """A key light from above, a soft fill and two back lights, as a photographer would set them."""
     import vtk
 
@@ -167,7 +183,7 @@ def light_kit(renderer) -> None:
     kit.AddLightsToRenderer(renderer)
 
 
-def aim(renderer, surface) -> None:
+def _aim(renderer: vtkRenderer, surface: vtkPolyData) -> None:
     """Look at the middle of the surface from `LOOK_FROM`, the head up, and fill the picture."""
     middle = np.array(surface.GetCenter())
     camera = renderer.GetActiveCamera()

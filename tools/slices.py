@@ -19,7 +19,7 @@ SCREEN = {"axial": ((-1, 0), (1, 1)), "coronal": ((-1, 0), (1, 2)), "sagittal": 
 LETTERS = {"axial": "RLAP", "coronal": "RLSI", "sagittal": "APSI"}
 """Sides of the patient at the left, right, top and bottom of the screen."""
 
-MARGIN = 0.065
+MARGIN = 0.075
 """Room on each side, as a part of the greatest size."""
 
 PIXELS = 640

@@ -12,9 +12,9 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture(autouse=True)
 def _tools(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT / "tools")
-    import figure
+    import sheet
     import slices
 
     # Small pictures, for time's sake; what is in them is the same.
-    monkeypatch.setattr(figure, "DOTS_PER_INCH", 60)
+    monkeypatch.setattr(sheet, "DOTS_PER_INCH", 60)
     monkeypatch.setattr(slices, "PIXELS", 240)

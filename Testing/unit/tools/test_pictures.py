@@ -64,7 +64,7 @@ def test_a_picture_of_one_flat_slice_and_no_answer_is_drawn_too(content, tmp_pat
 
 
 def test_the_legend_shows_whole_levels_as_far_as_they_fit():
-    from figure import legend_rows
+    from legend import legend_rows
 
     tissue, brain = load_preset("brain-tissue"), load_preset("whole-brain")
     assert legend_rows(tissue) == list(tissue.labels)
@@ -77,7 +77,7 @@ def test_the_legend_shows_whole_levels_as_far_as_they_fit():
 
 
 def test_the_volume_of_an_inner_label_includes_what_lies_below(brain_tree):
-    from figure import volumes_ml
+    from legend import volumes_ml
 
     label_ids = np.zeros((2, 5, 10), dtype=int)
     label_ids[0, 0, :6] = (2, 3, 3, 4, 5, 6)
