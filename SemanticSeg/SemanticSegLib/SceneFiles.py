@@ -28,5 +28,7 @@ def saveScene(scene: slicer.vtkMRMLScene, path: str | Path) -> None:
     messages = slicer.vtkMRMLMessageCollection()
     with replacing(path, "scene") as temporary:
         if not scene.WriteToMRB(str(temporary), None, messages):
-            reason = messages.GetAllMessagesAsString().strip() or "no reason given"
+            # The first message names the node; those after it say the same of the folders around it.
+            found = messages.GetNthMessageText(0) if messages.GetNumberOfMessages() else "no reason given"
+            reason = found.replace(f"{temporary.parent}/", "")
             raise InputError(f"scene {path}: could not be written ({reason}); free some disk space or choose another folder")
