@@ -32,7 +32,7 @@ def distribution_losses(
         if distances is not None:
             losses = losses + wasserstein_distances(sums, distances, log_probabilities.exp(), chunk.truth)
     if out is not None:
-        (gradient,) = torch.autograd.grad(losses.sum(), logits)
+        (gradient,) = torch.autograd.grad(losses, logits, torch.ones_like(losses))
         torch.mul(gradient, share, out=out)
     return losses.detach()
 

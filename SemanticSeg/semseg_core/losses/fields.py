@@ -33,7 +33,8 @@ def squared_boundary_distances(mask: np.ndarray, spacing: Sequence[float]) -> np
     if importlib.util.find_spec("edt") is not None:
         import edt
 
-        return edt.edtsq(mask.view(np.uint8) + np.uint8(1), anisotropy=tuple(spacing), black_border=False, parallel=1)
+        sizes = tuple(spacing) if mask.ndim > 1 else spacing[0]
+        return edt.edtsq(mask.view(np.uint8) + np.uint8(1), anisotropy=sizes, black_border=False, parallel=1)
     from scipy.ndimage import distance_transform_edt
 
     field = distance_transform_edt(mask, sampling=spacing)

@@ -99,10 +99,10 @@ class OverlapLoss(nn.Module):
 
     def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """The loss, a scalar; arguments as those of `TreeLoss`."""
-        regions = self.regions(logits)
 
         def evaluate(logits: torch.Tensor, wanted: bool) -> tuple[torch.Tensor, torch.Tensor | None]:
             annotated = Annotated(logits, targets, self.marks.leaf_count, self.marks.label_count)
+            regions = self.regions(logits)
             gradient = annotated.empty_gradient(logits) if wanted else None
             counts = soft_counts(annotated, self.marks, regions, gradient)
             with torch.enable_grad():

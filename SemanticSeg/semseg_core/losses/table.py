@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import nn
 
-from semseg_core.errors import InputError
+from semseg_core.errors import InputError, LabelTreeError
 from semseg_core.labels.tree import LabelTree
 from semseg_core.losses import entries
 from semseg_core.losses.boundary import HausdorffLoss
@@ -234,7 +234,10 @@ def build_loss(expression: str, tree: LabelTree, dtype: torch.dtype = torch.floa
 
     Raises:
         InputError: If the expression cannot be read, or a loss or an option is unknown or has an impossible value.
+        LabelTreeError: If the tree has only a root.
     """
+    if len(tree) == 1:
+        raise LabelTreeError(f"label tree '{tree.title}': it has one label, {tree.root}, and nothing to tell it from; add labels")
     modules: list[tuple[float, nn.Module]] = []
     tree_terms: list[tuple[float, TreeTerm]] = []
     used: set[str] = set()

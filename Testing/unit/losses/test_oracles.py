@@ -56,7 +56,9 @@ def test_wasserstein_to_each_leaf(weighted_tree, oracles, leaf):
 def test_wasserstein_between_two_distributions(weighted_tree, oracles):
     loss = build_loss("wasserstein(alpha=0, beta=1, normalize=no)", weighted_tree, torch.float64)
     logits = torch.tensor([oracles["W.p"]], dtype=torch.float64).log()
-    assert loss(logits, torch.tensor([oracles["W.q"]], dtype=torch.float64)).item() == pytest.approx(oracles["W.lp_pq"], abs=1e-12)
+    assert loss(logits, torch.tensor([oracles["W.q"]], dtype=torch.float64)).item() == pytest.approx(
+        oracles["W.lp_pq"], abs=1e-12
+    )
 
 
 def test_wasserstein_gradient(weighted_tree, oracles, brute):
@@ -150,9 +152,7 @@ def test_balanced_tree(balanced_tree, oracles):
     moved = [loss_at("wasserstein(alpha=0, beta=1, normalize=no)", balanced_tree, oracles["T2.p"], p) for p in positions]
     assert moved == pytest.approx(oracles["T2.W one-hot for each leaf (= sum_level 2 w_d (1-P_anc_d))"], abs=1e-12)
     entropies = [loss_at("tree-cross-entropy(weights=1/0.5)", balanced_tree, oracles["T2.p"], p) for p in positions]
-    assert entropies == pytest.approx(
-        oracles["T2.tree CE per leaf, node weights = edge weights (1.0*top + 0.5*leaf)"], abs=1e-12
-    )
+    assert entropies == pytest.approx(oracles["T2.tree CE per leaf, node weights = edge weights (1.0*top + 0.5*leaf)"], abs=1e-12)
 
 
 class GivenDistances(GroundDistances):
@@ -167,8 +167,14 @@ BRATS = [[0.0, 1.0, 1.0, 1.0], [1.0, 0.0, 0.6, 0.5], [1.0, 0.6, 0.0, 0.7], [1.0,
 """Background, non-enhancing tumor, edema, enhancing tumor, as in Fidon et al. 2017."""
 
 VOXELS = (
-    ([0, 1, 2, 3, 1], [[0.7, 0.1, 0.1, 0.1], [0.2, 0.5, 0.2, 0.1], [0.1, 0.3, 0.4, 0.2], [0.1, 0.2, 0.1, 0.6], [0.05, 0.05, 0.8, 0.1]]),
-    ([1, 2, 0, 0, 3], [[0.1, 0.6, 0.2, 0.1], [0.25, 0.25, 0.25, 0.25], [0.9, 0.05, 0.03, 0.02], [0.3, 0.3, 0.3, 0.1], [0.1, 0.1, 0.1, 0.7]]),
+    (
+        [0, 1, 2, 3, 1],
+        [[0.7, 0.1, 0.1, 0.1], [0.2, 0.5, 0.2, 0.1], [0.1, 0.3, 0.4, 0.2], [0.1, 0.2, 0.1, 0.6], [0.05, 0.05, 0.8, 0.1]],
+    ),
+    (
+        [1, 2, 0, 0, 3],
+        [[0.1, 0.6, 0.2, 0.1], [0.25, 0.25, 0.25, 0.25], [0.9, 0.05, 0.03, 0.02], [0.3, 0.3, 0.3, 0.1], [0.1, 0.1, 0.1, 0.7]],
+    ),
 )
 
 
@@ -303,14 +309,18 @@ def test_partial_loss_of_nnunet(oracles):
     assert both - 1 == pytest.approx(oracles["PL.nnunet DC_and_CE = CE - mean Dice(fg only)"], abs=1e-9)
     assert both - 1 == pytest.approx(oracles["X.nnU-Net DC_and_CE_loss(ignore_label=3)"], abs=1e-6)
     as_background = OverlapLoss(tree, dice_formula).double()(logits, targets.clamp_min(1)).item()
-    assert 1 - as_background == pytest.approx(np.mean(oracles["PL.WRONG: unlabeled treated as background, Dice per class"]), abs=1e-9)
+    assert 1 - as_background == pytest.approx(
+        np.mean(oracles["PL.WRONG: unlabeled treated as background, Dice per class"]), abs=1e-9
+    )
 
 
 def test_values_of_other_programs(oracles):
     assert wasserstein_dice("default", 1) == pytest.approx(oracles["X.monai 1.6.1 GWDL default"], abs=1e-6)
     assert wasserstein_dice("generalized", 1) == pytest.approx(oracles["X.monai 1.6.1 GWDL GDL"], abs=1e-6)
     assert wasserstein_dice("default", 2) == pytest.approx(oracles["X.monai GWDL batch2 default"], abs=1e-6)
-    assert wasserstein_dice("default", 2) != pytest.approx(oracles["GWDL.batch2 value returned by OLD buggy MONAI (default)"], abs=1e-2)
+    assert wasserstein_dice("default", 2) != pytest.approx(
+        oracles["GWDL.batch2 value returned by OLD buggy MONAI (default)"], abs=1e-2
+    )
     assert wasserstein_dice("default", 1) == pytest.approx(oracles["X.LucasFidon GWDL default (eps=np.spacing(1))"], abs=1e-5)
     logits, targets = two_channels(oracles["HD.pred"]), torch.tensor([oracles["HD.gt"]]).long() + 1
     tree = flat_tree("background", "object")
@@ -343,5 +353,7 @@ def test_overlap_formulas_agree_for_equal_weights(oracles):
     tree = flat_tree("background", "object")
     picture = two_channels(oracles["ARST.x"]), torch.tensor([oracles["ARST.y"]]).long() + 1
     dice = OverlapLoss(tree, dice_formula, background="background").double()(*picture).item()
-    tversky = OverlapLoss(tree, lambda counts: tversky_formula(counts, 0.5, 0.5), background="background").double()(*picture).item()
+    tversky = (
+        OverlapLoss(tree, lambda counts: tversky_formula(counts, 0.5, 0.5), background="background").double()(*picture).item()
+    )
     assert dice == pytest.approx(tversky, abs=1e-6)
