@@ -55,9 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     try:
         arguments.output.mkdir(parents=True, exist_ok=True)
-        case = (
-            own_case(arguments) if arguments.image or arguments.scribbles or arguments.tree else template_case(arguments.output)
-        )
+        own = arguments.image or arguments.scribbles or arguments.tree
+        case = own_case(arguments) if own else template_case(arguments.output)
         run(case, arguments.output, arguments.budget)
     except StepFailedError as error:
         return error.exit_code
@@ -99,7 +98,8 @@ def run(case: Case, folder: Path, budget: str) -> None:
     subject = template.SUBJECT if case.truth else found.name
     outcome.write_picture(folder / "overlay.png", found, scores, subject, f"trained in {training_s:.0f} s")
     outcome.print_table(found, scores)
-    print(f"\nIn {shown(folder)}/: result.seg.nrrd, scene.mrb, report.json, overlay.png")
+    written = [path.name for path in (result, folder / "scene.mrb", report, folder / "overlay.png") if path.is_file()]
+    print(f"\nIn {shown(folder)}/: {', '.join(written)}")
 
 
 def own_case(arguments: argparse.Namespace) -> Case:
