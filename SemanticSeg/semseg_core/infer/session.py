@@ -52,6 +52,9 @@ def predict_files(
         confidence_output = require_image_path(confidence_output, "confidence")
         if confidence_output.resolve() == output.resolve() or confidence_output.name.endswith(".seg.nrrd"):
             raise InputError(f"confidence {confidence_output}: give an image file of its own, like confidence.nii.gz")
+    for path in (output, confidence_output):
+        if path is not None and path.resolve() in {Path(image.rpartition("#")[0] or image).resolve() for image in images}:
+            raise InputError(f"output {path}: is the image itself, which would be lost; choose another name")
     model = load_model(model_folder)
     decoder = build_decoder(model.card.tree, level, min_confidence)
     torch_device = choose_device(device)

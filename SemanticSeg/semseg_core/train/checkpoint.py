@@ -17,7 +17,7 @@ from semseg_core.train.loop import TrainingState
 
 NUMBERS = ("step", "planned_steps", "seconds", "loss", "best_score", "best_step", "dice")
 
-NETWORKS = ("network", "average", "best")
+PARTS = ("network", "average", "best", "optimizer")
 
 
 def save_checkpoint(folder: Path, state: TrainingState, fingerprint: str) -> None:
@@ -34,10 +34,8 @@ def save_checkpoint(folder: Path, state: TrainingState, fingerprint: str) -> Non
     from safetensors.torch import save
 
     tensors = {"generator": state.generator.get_state(), "global_generator": torch.get_rng_state()}
-    for name in NETWORKS:
+    for name in PARTS:
         tensors.update({f"{name}.{key}": value.cpu().contiguous() for key, value in getattr(state, name).state_dict().items()})
-    for index, moments in state.optimizer.state_dict()["state"].items():
-        tensors.update({f"optimizer.{index}.{key}": value.cpu().contiguous() for key, value in moments.items()})
     record = {name: getattr(state, name) for name in NUMBERS}
     header = {"format": "semseg-checkpoint", "fingerprint": fingerprint, "state": json.dumps(record)}
     data = save({name: tensor.clone() for name, tensor in tensors.items()}, header)
@@ -80,18 +78,11 @@ def remove_checkpoint(folder: Path) -> None:
 
 
 def _restore(state: TrainingState, record: dict[str, object], tensors: dict[str, torch.Tensor]) -> None:
-    for name in NETWORKS:
+    for name in PARTS:
         prefix = f"{name}."
         getattr(state, name).load_state_dict(
             {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
         )
-    moments: dict[int, dict[str, torch.Tensor]] = {}
-    for key, value in tensors.items():
-        if key.startswith("optimizer."):
-            _, index, name = key.split(".")
-            moments.setdefault(int(index), {})[name] = value
-    optimizer = state.optimizer.state_dict()
-    state.optimizer.load_state_dict({"state": moments, "param_groups": optimizer["param_groups"]})
     state.generator.set_state(tensors["generator"])
     torch.set_rng_state(tensors["global_generator"])
     for name in NUMBERS:

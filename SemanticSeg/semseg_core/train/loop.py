@@ -17,6 +17,7 @@ from semseg_core.labels.tree import LabelTree
 from semseg_core.models.network import PointNetwork
 from semseg_core.train.config import TrainConfig
 from semseg_core.train.events import EventSink, Progress, Score
+from semseg_core.train.optimizer import AdamW
 from semseg_core.train.rows import TrainingRows
 from semseg_core.train.scoring import HeldBackScorer
 
@@ -60,7 +61,7 @@ class TrainingState:
         network: Being trained.
         average: Moving average of its weights.
         best: Copy of the average that is the result if the run ends now.
-        optimizer: AdamW with its moments.
+        optimizer: Of `network`, with its moments.
         generator: Draws rows, noise and jitter.
         step: Steps done.
         planned_steps: Steps the schedule is made for; 0 until known.
@@ -74,7 +75,7 @@ class TrainingState:
     network: PointNetwork
     average: PointNetwork
     best: PointNetwork
-    optimizer: torch.optim.Optimizer
+    optimizer: AdamW
     generator: torch.Generator
     step: int = 0
     planned_steps: int = 0
@@ -87,14 +88,11 @@ class TrainingState:
 
 def start_state(network: PointNetwork, config: TrainConfig) -> TrainingState:
     """The state before the first step."""
-    matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
-    vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     return TrainingState(
         network=network,
         average=copy.deepcopy(network).eval(),
         best=copy.deepcopy(network).eval(),
-        optimizer=torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.99)),
+        optimizer=AdamW(network, config.weight_decay),
         generator=torch.Generator().manual_seed(config.seed),
     )
 
@@ -189,17 +187,13 @@ def _step(state: TrainingState, rows: _Rows, loss: torch.nn.Module, config: Trai
     if state.step > WARM_UP_STEPS and state.planned_steps:
         done = (state.step - WARM_UP_STEPS) / max(1, state.planned_steps - WARM_UP_STEPS)
         rate *= 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
-    for group in state.optimizer.param_groups:
-        group["lr"] = rate
     features, targets = rows.draw(config, _holding_back(state), state.generator)
     network = state.network.train()
     inputs = _augmented(network.standardize(features), config, state.generator)
     with torch.autocast(inputs.device.type, dtype=autocast, enabled=autocast is not None):
         logits = network(inputs)
     batch_loss = loss(logits.float(), targets)
-    state.optimizer.zero_grad(set_to_none=True)
-    batch_loss.backward()
-    state.optimizer.step()
+    state.optimizer.step(batch_loss, rate)
     state.step += 1
     with torch.no_grad():
         # Early on the average follows the network, so that a run cancelled after seconds keeps something of use.

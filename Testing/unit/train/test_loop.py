@@ -76,7 +76,8 @@ def learning_rates(make_rows: Make, start: Make, train: Make, config: TrainConfi
     rows = make_rows()
     state = start(rows, config)
     rates = []
-    state.optimizer.register_step_post_hook(lambda optimizer, *_: rates.append(optimizer.param_groups[0]["lr"]))
+    step = state.optimizer.step
+    state.optimizer.step = lambda loss, rate: (rates.append(rate), step(loss, rate))
     train(state, rows, config, cancel_at=count)
     return rates, weights_of(state.network)
 
