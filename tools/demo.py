@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "SemanticSeg"))  # the Slicer side is not part of the installed library
 
@@ -23,7 +21,7 @@ import outcome  # noqa: E402 - these need the path above
 import template  # noqa: E402
 
 from semseg_core.data.images import write_label_map, write_volume  # noqa: E402
-from semseg_core.data.segmentation import read_segmentation, write_segmentation  # noqa: E402
+from semseg_core.data.segmentation import write_segmentation  # noqa: E402
 from semseg_core.errors import InputError, SemSegError  # noqa: E402
 from semseg_core.labels.encode import ids_to_values  # noqa: E402
 from semseg_core.labels.presets.catalog import load_preset  # noqa: E402
@@ -88,8 +86,8 @@ def run(case: Case, folder: Path, budget: str) -> None:
     training_s = time.monotonic() - begun
     semseg("predict", model, case.images, "-o", result, "--confidence", confidence)
     if case.truth is not None:
-        empty_outside(result, case.truth, case.tree)
-        semseg("evaluate", "--tree", case.tree, "--truth", case.truth, "--prediction", result, "--json", report)
+        truth = ("--tree", case.tree, "--truth", case.truth, "--within-truth")
+        semseg("evaluate", *truth, "--prediction", result, "--json", report)
     found = outcome.gather(case.images, case.scribbles, case.tree, result, confidence)
     if case.truth is None:
         outcome.write_own_report(report, found)
@@ -126,13 +124,6 @@ def template_case(folder: Path) -> Case:
     write_label_map(truth, ids_to_values(made.truth, tree), made.grid)
     write_segmentation(scribbles, marks.to_label_map(tree), made.grid, tree, algorithm_type="MANUAL")
     return Case(str(image), str(scribbles), template.TREE, truth)
-
-
-def empty_outside(result: Path, truth: Path, tree_name: str) -> None:
-    """Make the result unknown where the template shows nothing: no stroke says what is outside the brain, so no answer counts."""
-    tree = load_preset(tree_name)
-    answered, known = read_segmentation(result, tree), read_segmentation(truth, tree)
-    write_segmentation(result, np.where(known.values > 0, answered.values, 0), answered.grid, tree)
 
 
 def semseg(*arguments: object) -> None:

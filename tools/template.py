@@ -25,7 +25,7 @@ HALF = 127.5
 """The tissue maps store probability 1 as 255; above one half, a voxel belongs to the tissue."""
 
 MARGIN_VOX = 4
-SLICES_PER_ORIENTATION = 4
+SLICES_PER_ORIENTATION = 8
 SEED = 6
 SUBJECT = "MNI152 T1 template, the average of 152 people"
 DESCRIPTION = "the MNI152 template: real MR, the average of 152 people, left-right symmetric, brain only"
