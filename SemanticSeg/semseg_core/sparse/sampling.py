@@ -76,7 +76,7 @@ def held_back_strokes(marks: SparseLabels, share: float, rng: np.random.Generato
     for number, box in enumerate(find_objects(volume), start=1):
         found, count = label(volume[box] == number, touching)
         if count >= LEAST_STROKES:
-            chosen = rng.choice(count, size=max(1, round(share * count)), replace=False) + 1
+            chosen = rng.choice(count, size=max(1, int(share * count)), replace=False) + 1
             strokes[box] |= np.isin(found, chosen).astype(np.int32)
     held[:] = strokes[tuple(marks.indices.T)] > 0
     return held
