@@ -7,8 +7,6 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from measure import table
-
 VERDICTS = ["claim", "difference", "pairs in which so", "verdict"]
 LEAST_PAIRS = 3
 """Fewer pairs of runs judge nothing."""
@@ -112,6 +110,11 @@ def paired_differences(claim: Claim, rows: Iterable[Row]) -> list[float]:
         if method == claim.method and (claim.baseline, case, seed) in values
     ]
     return [ours - theirs for ours, theirs in pairs if math.isfinite(ours) and math.isfinite(theirs)]
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    return "\n".join("| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *rows))
 
 
 def _cell(values: Sequence[float], digits: int) -> str:
