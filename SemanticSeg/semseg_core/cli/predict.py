@@ -63,6 +63,6 @@ def parse_level(text: str) -> int | str:
     """
     if text in ("leaf", "auto"):
         return text
-    if not text.isdigit():
+    if not (text.isascii() and text.isdigit()):
         raise InputError(f"level '{text}': give a number, leaf or auto")
     return int(text)

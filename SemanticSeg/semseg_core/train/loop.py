@@ -132,10 +132,12 @@ def fine_tune(
     earlier = state.seconds
     reported = checkpointed = time.monotonic()
     timing_from = (state.step, time.monotonic())
+    if config.budget.steps is not None:
+        state.planned_steps = config.budget.steps  # a resumed run may be given more, or fewer, than before
     while True:
         now = time.monotonic()
         state.seconds = earlier + now - started
-        if state.planned_steps == 0 and (config.budget.steps is not None or state.step - timing_from[0] >= TIMED_STEPS):
+        if state.planned_steps == 0 and state.step - timing_from[0] >= TIMED_STEPS:
             state.planned_steps = _plan(config, state, len(rows.targets), timing_from, now)
         over = _is_over(config, state)
         stopped = not over and cancelled()
@@ -216,9 +218,7 @@ def _augmented(inputs: torch.Tensor, config: TrainConfig, generator: torch.Gener
 
 
 def _plan(config: TrainConfig, state: TrainingState, row_count: int, timing_from: tuple[int, float], now: float) -> int:
-    """Number of steps the schedule is made for."""
-    if config.budget.steps is not None:
-        return config.budget.steps
+    """Number of steps that a time budget is good for."""
     pace = (now - timing_from[1]) / max(1, state.step - timing_from[0])
     # 15 % are kept for scoring, for saving, and for a machine that gets busier.
     affordable = int(0.85 * (config.budget.seconds - state.seconds) / max(pace, 1e-6))

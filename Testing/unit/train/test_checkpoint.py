@@ -98,6 +98,17 @@ def saved(tmp_path: Path, make_rows: Make, start: Make, steps: Make, train: Make
     return state
 
 
+def test_a_resumed_run_may_be_given_another_number_of_steps(
+    tmp_path: Path, saved: TrainingState, make_rows: Make, start: Make, steps: Make, train: Make
+) -> None:
+    del saved
+    for count, ends in ((STEPS + 5, STEPS + 5), (3, 10)):
+        state = start(make_rows(), steps(count))
+        load_checkpoint(tmp_path, state, "mine")
+        assert train(state, make_rows(), steps(count)) is False
+        assert (state.step, state.planned_steps) == (ends, count)
+
+
 def fresh(make_rows: Make, start: Make, steps: Make) -> TrainingState:
     return start(make_rows(), steps(STEPS))
 
