@@ -6,6 +6,8 @@ resampled back: results are computed at the centers of the input's own voxels.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -13,6 +15,9 @@ from semseg_core.geometry import Grid
 
 POINTS_AT_ONCE = 1 << 20
 """Points interpolated per call: 2²⁰ points of 8 channels are 32 MiB, which stays in warm memory."""
+
+SAME_VOXEL = 1e-3
+"""Distance, in voxels, up to which two voxel centers are one: what float32 headers leave."""
 
 
 def sample_linear(maps: torch.Tensor, grid: Grid, points_ras: torch.Tensor) -> torch.Tensor:
@@ -65,19 +70,23 @@ def anatomical_spacing(grid: Grid) -> tuple[float, float, float]:
     return found["SI"], found["AP"], found["RL"]
 
 
-def resample(array: torch.Tensor, grid: Grid, target: Grid) -> torch.Tensor:
+def resample(array: torch.Tensor, grid: Grid, target: Grid, check: Callable[[], None] = lambda: None) -> torch.Tensor:
     """The array on another grid: smoothed first along axes that become coarser, then interpolated linearly.
 
     Args:
         array: (C, D, H, W) float32.
         grid: Its grid.
         target: The wanted grid.
+        check: Called several times a second; what it raises ends the work.
 
     Returns:
         (C, D', H', W') float32; points outside the array take the nearest value.
     """
     from scipy.ndimage import gaussian_filter1d
 
+    rearranged = _rearranged(array, grid, target)
+    if rearranged is not None:
+        return rearranged
     # Spacing of the target along each axis of the source; sigma after nnU-Net and SimpleITK practice: half the extra width.
     directions = np.abs(grid.ijk_to_ras[:3, :3] / np.linalg.norm(grid.ijk_to_ras[:3, :3], axis=0))
     steps = directions.T @ (np.abs(target.ijk_to_ras[:3, :3]).sum(axis=1))
@@ -89,6 +98,7 @@ def resample(array: torch.Tensor, grid: Grid, target: Grid) -> torch.Tensor:
     source = torch.as_tensor(smoothed, device=array.device)
     slabs = []
     for k in range(target.shape[0]):
+        check()
         slabs.append(sample_linear(source, grid, grid_points(target, k, array.device)).T)
     return torch.stack(slabs, dim=1).reshape(array.shape[0], *target.shape)
 
@@ -99,6 +109,24 @@ def grid_points(grid: Grid, k: int, device: torch.device | str = "cpu") -> torch
     ijk = torch.stack([columns.reshape(-1), rows.reshape(-1), torch.full((rows.numel(),), k)], dim=1).double()
     affine = torch.tensor(grid.ijk_to_ras)
     return (ijk @ affine[:3, :3].T + affine[:3, 3]).float().to(device)
+
+
+def _rearranged(array: torch.Tensor, grid: Grid, target: Grid) -> torch.Tensor | None:
+    """The array with its axes in another order and direction, where these are the voxels of the target; else None."""
+    to_source = np.linalg.inv(grid.ijk_to_ras) @ target.ijk_to_ras
+    turns = np.rint(to_source[:3, :3][::-1, ::-1]).astype(int)  # from (k, j, i) of the target to those of the array
+    if (np.abs(turns).sum(axis=0) != 1).any() or (np.abs(turns).sum(axis=1) != 1).any():
+        return None
+    axes = np.abs(turns).argmax(axis=0)
+    turned = [axis for axis in range(3) if turns[axes[axis], axis] < 0]
+    if tuple(np.array(grid.shape)[axes]) != target.shape:
+        return None
+    corners = np.argwhere(np.ones((2, 2, 2))) * (np.array(target.shape) - 1)
+    places = corners.copy()
+    places[:, turned] = np.array(target.shape)[turned] - 1 - places[:, turned]
+    if np.abs(grid.ras_to_index(target.index_to_ras(corners))[:, axes] - places).max() > SAME_VOXEL:
+        return None
+    return array.permute(0, *(axes + 1).tolist()).flip([axis + 1 for axis in turned]).contiguous()
 
 
 def _normalizer(grid: Grid) -> tuple[np.ndarray, np.ndarray]:

@@ -95,28 +95,34 @@ def build_feature_bank(
         volume: Intensities normalized by the model's rule.
         spacing_mm: Working spacing along `(k, j, i)` of the anatomical grid, that is along S, A, R.
         device: Where maps are kept and sampled.
-        cancelled: Asked between levels.
+        cancelled: Asked several times a second.
 
     Raises:
         CancelledError: If `cancelled` said so.
     """
+
+    def check() -> None:
+        if cancelled():
+            raise CancelledError("cancelled while features were computed")
+
     array = torch.as_tensor(volume.array)
     source = volume.grid
     levels: list[Level] = []
     for scale in (2**level for level in range(LEVELS)):
-        if cancelled():
-            raise CancelledError("cancelled while features were computed")
         # Thick slices are not thinned before the other axes have caught up with them.
         spacing = tuple(max(axis, min(spacing_mm) * scale) for axis in spacing_mm)
         grid = anatomical_grid(volume.grid, spacing)
-        array = resample(array, source, grid)
+        check()
+        array = resample(array, source, grid, check)
         source = grid
-        maps = [_appearance(array, grid)]
+        maps = [_appearance(array, grid, check)]
         if scale >= WIDE_SCALE:
             maps.append(_surroundings(array))
         levels.append(Level(torch.cat(maps).to(device), grid))
     coarse = levels[1]
+    check()
     mask = _body(volume, coarse)
+    check()
     return FeatureBank(
         levels=tuple(levels),
         depth=_depth(mask, coarse.grid, device),
@@ -137,7 +143,7 @@ def feature_names(channels: tuple[str, ...]) -> tuple[str, ...]:
     return (*names, "depth", *COORDINATES)
 
 
-def _appearance(array: torch.Tensor, grid: Grid) -> torch.Tensor:
+def _appearance(array: torch.Tensor, grid: Grid, check: Callable[[], None]) -> torch.Tensor:
     """Image, gradient along R, A, S and sorted eigenvalues of the Hessian, (7 · C, D, H, W).
 
     Derivatives are central differences, scaled by the level's finest spacing so that levels are alike in size.
@@ -145,8 +151,10 @@ def _appearance(array: torch.Tensor, grid: Grid) -> torch.Tensor:
     scale = [min(grid.spacing_mm) / spacing for spacing in grid.spacing_mm]
     maps = []
     for channel in array:
+        check()
         gradient = [_difference(channel, axis) * scale[axis] for axis in range(3)]
         hessian = [[_difference(gradient[first], second) * scale[second] for second in range(first, 3)] for first in range(3)]
+        check()
         maps += [channel, gradient[2], gradient[1], gradient[0], *_eigenvalues(hessian)]
     return torch.stack(maps)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -131,6 +133,47 @@ def test_resampling_onto_the_same_grid_changes_nothing() -> None:
     grid = Grid((5, 6, 7), np.diag((1.0, 2.0, 3.0, 1.0)))
     array = torch.as_tensor(np.random.default_rng(0).normal(size=(2, *grid.shape)), dtype=torch.float32)
     torch.testing.assert_close(resample(array, grid, grid), array, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("affine", ALIGNED)
+def test_axes_in_another_order_are_only_rearranged(affine: np.ndarray) -> None:
+    grid = Grid((4, 5, 6), affine.astype(np.float32))
+    array = torch.as_tensor(np.random.default_rng(0).normal(size=(2, *grid.shape)), dtype=torch.float32)
+    target = anatomical_grid(grid, anatomical_spacing(grid))
+    found = resample(array, grid, target)
+    indices = np.rint(grid.ras_to_index(target.index_to_ras(np.argwhere(np.ones(target.shape))))).astype(int)
+    assert torch.equal(found.flatten(1), array[:, indices[:, 0], indices[:, 1], indices[:, 2]])
+    before = array.clone()
+    found.zero_()
+    assert torch.equal(array, before)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda affine: affine + np.diag((0, 0, 0.01, 0)),  # 1 % longer voxels along k
+        lambda affine: affine + np.outer((1, 0, 0, 0), (0, 0, 0, 0.5)),  # half a voxel aside
+        lambda affine: affine + np.outer((0, 1, 0, 0), (0.01, 0, 0, 0)),  # a little oblique
+        lambda affine: affine @ np.array([[-1, 0, 0, 4], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]),  # turned, one voxel off
+    ],
+)
+def test_voxels_that_are_not_quite_the_same_are_interpolated(change: Callable[[np.ndarray], np.ndarray]) -> None:
+    grid = Grid((6, 6, 6), np.eye(4))
+    target = Grid((6, 6, 6), change(np.eye(4)))
+    array = np.random.default_rng(0).normal(size=(1, 6, 6, 6)).astype(np.float32)
+    points = target.index_to_ras(np.argwhere(np.ones(target.shape)))
+    expected = map_coordinates(array[0], grid.ras_to_index(points).T, order=1, mode="nearest")
+    found = resample(torch.from_numpy(array), grid, target).numpy()
+    np.testing.assert_allclose(found.ravel(), expected, atol=1e-4)
+    assert not np.array_equal(found.ravel(), array.ravel())
+
+
+def test_resampling_asks_now_and_then_whether_to_go_on(oblique_grid: Grid) -> None:
+    asked = []
+    array = torch.zeros(1, *oblique_grid.shape)
+    target = anatomical_grid(oblique_grid, (1.0, 1.0, 1.0))
+    resample(array, oblique_grid, target, lambda: asked.append(None))
+    assert len(asked) == target.shape[0]
 
 
 def test_noise_gets_weaker_where_voxels_become_larger() -> None:

