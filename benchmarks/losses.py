@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import measure  # first: it prepares the environment for torch
+import numpy as np
 import torch
-from measure import Cost, compare, ratio, table
+from measure import Cost, compare, print_table, ratio
 from peers import Problem, backward, make_problem, naive_region_tversky, naive_tree_cross_entropy, random_tree
 from torch.nn.functional import cross_entropy
 
@@ -48,16 +49,20 @@ def main() -> None:
 def scribbles(device: torch.device, quick: bool) -> list[Figures]:
     """Tree losses at annotated voxels alone against dense losses that ignore the rest."""
     print("\n## Scribbles: loss on rows of annotated voxels against dense losses\n")
-    found = []
-    for leaf_count, size in [(32, 64)] if quick else [(32, 64), (108, 64), (32, 96), (108, 96)]:
-        for share in (0.001, 0.01, 0.1, 1.0):
-            found.append(_scribble_case(make_problem(leaf_count, size, share, device), share, quick))
     header = "leaves, size, annotated|CE ms|CE / W rows|CE / tree rows|GWDL / W rows|GWDL / tree rows|W rows / CE rows"
     header += (
         "|tree rows / CE rows|W rows, logits|tree rows, logits|W dense / CE|tree dense / CE|W dense, logits|tree dense, logits"
     )
     header += "|CE, logits|GWDL / CE|GWDL, logits|naive / CE|naive, logits"
-    print(table(header.split("|"), [_scribble_line(figures) for figures in found]))
+    found: list[Figures] = []
+
+    def lines() -> Iterator[list[str]]:
+        for leaf_count, size in [(32, 64)] if quick else [(32, 64), (108, 64), (32, 96), (108, 96)]:
+            for share in (0.001, 0.01, 0.1, 1.0):
+                found.append(_scribble_case(make_problem(leaf_count, size, share, device), share, quick))
+                yield _scribble_line(found[-1])
+
+    print_table(header.split("|"), lines())
     return found
 
 
@@ -132,7 +137,7 @@ def volume(device: torch.device, quick: bool) -> list[Figures]:
         calls[name] = step(features, torch.randperm(features.shape[1], device=device)[:count])
     costs = compare(calls, device, 5 if quick else 25, 0.05)
     grown = costs["twice"].seconds / costs["once"].seconds
-    print(table(["volume", "ms", "twice / once"], [[f"{size}³", f"{costs['once'].seconds * 1e3:.2f}", ratio(grown, 1.1)]]))
+    print_table(["volume", "ms", "twice / once"], [[f"{size}³", f"{costs['once'].seconds * 1e3:.2f}", ratio(grown, 1.1)]])
     return [{"size": size, "seconds": {name: cost.seconds for name, cost in costs.items()}}]
 
 
@@ -169,7 +174,7 @@ def training_step(device: torch.device, quick: bool) -> list[Figures]:
     for name, cost in costs.items():
         aim = 3.0 if "annotated" in name else None
         lines.append([name, f"{cost.seconds * 1e3:.0f}", f"{ratio((cost.seconds / floor - 1) * 100, aim)} %", _mebibytes(cost)])
-    print(table(["step", "ms", "over the network", "MiB"], lines))
+    print_table(["step", "ms", "over the network", "MiB"], lines)
     return [{"seconds": {name: cost.seconds for name, cost in costs.items()}}]
 
 
@@ -199,7 +204,7 @@ def hausdorff(device: torch.device, quick: bool) -> list[Figures]:
         "memory ours / MONAI",
         "gradient difference",
     ]
-    print(table(header, lines))
+    print_table(header, lines)
     return found
 
 
@@ -236,7 +241,7 @@ def regions(device: torch.device, quick: bool) -> list[Figures]:
         memory = [ratio(logits[name]) if logits[name] is not None else "–" for name in ("ours", "naive")]
         times = [ratio(seconds["ours"] / seconds["CE"], 2), ratio(seconds["naive"] / seconds["CE"])]
         lines.append([f"{figures['leaves']}, {figures['size']}³", f"{seconds['CE'] * 1e3:.0f}", *times, *memory])
-    print(table(["leaves, size", "CE ms", "ours / CE", "naive / CE", "ours, logits", "naive, logits"], lines))
+    print_table(["leaves, size", "CE ms", "ours / CE", "naive / CE", "ours, logits", "naive, logits"], lines)
     return found
 
 
@@ -263,7 +268,7 @@ def growth(device: torch.device, quick: bool) -> list[Figures]:
         over = [ratio(seconds[name] / seconds["CE"]) for name in (WASSERSTEIN, TREE_LOSS)]
         each = [f"{seconds[name] / figures['leaves'] * 1e6:.1f}" for name in (WASSERSTEIN, TREE_LOSS)]
         lines.append([str(figures["leaves"]), f"{seconds['CE'] * 1e3:.2f}", *over, *each])
-    print(table(["leaves", "CE ms", "W / CE", "tree / CE", "W µs a leaf", "tree µs a leaf"], lines))
+    print_table(["leaves", "CE ms", "W / CE", "tree / CE", "W µs a leaf", "tree µs a leaf"], lines)
     return found
 
 
@@ -304,7 +309,7 @@ def exactness(device: torch.device, quick: bool) -> list[Figures]:
             found.append({"loss": name, "gap": gap, "error": error})
             aim = 5e-6 if name in (WASSERSTEIN, TREE_LOSS) else None
             lines.append([name, str(gap), ratio(error, aim), "yes" if bool(gradient.isfinite().all()) else "no"])
-    print(table(["loss", "logit gap", "error", "finite"], lines))
+    print_table(["loss", "logit gap", "error", "finite"], lines)
     return found
 
 
@@ -312,7 +317,7 @@ def _monai_wasserstein_dice(problem: Problem) -> Callable[[], torch.Tensor]:
     """MONAI's generalised Wasserstein Dice with the tree's distances."""
     from monai.losses import GeneralizedWassersteinDiceLoss
 
-    loss = GeneralizedWassersteinDiceLoss(leaf_distances(problem.tree))
+    loss = GeneralizedWassersteinDiceLoss(leaf_distances(problem.tree).astype(np.float32))
     return lambda: backward(problem.logits, lambda x: loss(x, problem.leaves.unsqueeze(1)))
 
 

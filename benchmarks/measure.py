@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import itertools
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,9 +77,10 @@ def environment(device: torch.device) -> str:
     return f"torch {torch.__version__} on {device.type} ({name}){load}, OMP_WAIT_POLICY={policy}"
 
 
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table."""
-    return "\n".join("| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *rows))
+def print_table(header: list[str], rows: Iterable[list[str]]) -> None:
+    """Print a Markdown table, each row as soon as it is there."""
+    for row in itertools.chain((header, ["---"] * len(header)), rows):
+        print("| " + " | ".join(row) + " |", flush=True)
 
 
 def ratio(value: float, aim: float | None = None, at_most: bool = True) -> str:

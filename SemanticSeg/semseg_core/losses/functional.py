@@ -7,6 +7,7 @@ have, because turning one into the other costs as much as the loss itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -17,8 +18,8 @@ from semseg_core.errors import InputError, ShapeError
 UNKNOWN_TARGET = -1
 """Target of a voxel nobody labelled. A target on the root says no more, and counts as unknown too."""
 
-CHUNK_ELEMENTS = {"cpu": 1 << 19}
-"""Logits worked on at a time: on a CPU what its caches hold, since fresh memory costs more there than arithmetic."""
+CHUNK_ELEMENTS = {"cpu": 1 << 20}
+"""Logits worked on at a time: on a CPU about what its caches hold, and enough that calls cost less than arithmetic."""
 
 DEVICE_CHUNK_ELEMENTS = 1 << 26
 """The same on other devices, where launches cost more than memory."""
@@ -76,7 +77,7 @@ class Annotated:
             targets = _known_distributions(logits, targets)
         every = check_targets(logits, targets, leaves, labels) > 0
         self._logits = as_items(logits)
-        self._targets = targets.reshape(self._logits.shape[0], -1)
+        self._targets = targets.reshape(self._logits.shape[0], self._logits.shape[2])
         self._voxels = [None if every else torch.nonzero(item > 0).squeeze(1) for item in self._targets]
         self.dtype = torch.float64 if logits.dtype == torch.float64 else torch.float32
         size = self._targets.shape[1]
@@ -97,11 +98,6 @@ class Annotated:
                 logits = _read(self._logits[item], part).to(self.dtype)
                 truth = None if self._truth is None else _read(self._truth[item], part).to(self.dtype)
                 yield Chunk(item, part, logits, self._targets[item, part].long(), truth)
-
-    def positions(self, item: int) -> torch.Tensor:
-        """Marked labels of the annotated voxels of an item, (n,) int64, in the order of its chunks."""
-        voxels = self._voxels[item]
-        return (self._targets[item] if voxels is None else self._targets[item, voxels]).long()
 
     def zeros(self, *shape: int) -> torch.Tensor:
         """Zeros to sum into, on the device of the logits and in the precision of the work."""
@@ -163,19 +159,7 @@ def mean_over_voxels(
 
 def as_items(logits: torch.Tensor) -> torch.Tensor:
     """Rows (N, L) or dense logits (B, L, *spatial) as a view (B, L, S)."""
-    return logits.t().unsqueeze(0) if logits.dim() == 2 else logits.view(*logits.shape[:2], -1)
-
-
-def softmax(logits: torch.Tensor) -> torch.Tensor:
-    """Softmax over the leaves of (M, L) in the memory order of the logits."""
-    return logits.softmax(1) if logits.stride(1) == 1 else logits.t().softmax(0).t()
-
-
-def take_rows(table: torch.Tensor, positions: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """Rows (M, L) of a table (V + 1, L) in the memory order of `like`; a fresh tensor."""
-    if like.stride(1) == 1:
-        return table.index_select(0, positions)
-    return table.t().index_select(1, positions).t()
+    return logits.t().unsqueeze(0) if logits.dim() == 2 else logits.view(*logits.shape[:2], math.prod(logits.shape[2:]))
 
 
 def analytic(logits: torch.Tensor, evaluate: Evaluate) -> torch.Tensor:
@@ -260,7 +244,7 @@ def _without_autocast(evaluate: Evaluate, logits: torch.Tensor, wanted: bool) ->
 def _is_viewable(logits: torch.Tensor) -> bool:
     """Whether the voxels of each item can be counted in one stride."""
     try:
-        logits.view(*logits.shape[:2], -1)
+        as_items(logits)
     except RuntimeError:
         return False
     return True

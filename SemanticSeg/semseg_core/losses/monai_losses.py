@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -54,7 +55,7 @@ class MonaiLoss(nn.Module):
         if not given.get("sigmoid"):
             preset |= {"softmax": True, "use_softmax": True}
         if "dist_matrix" in parameters:
-            preset["dist_matrix"] = leaf_distances(tree)
+            preset["dist_matrix"] = leaf_distances(tree).astype(np.float32)
         try:
             self.loss = kind(**{name: value for name, value in preset.items() if name in parameters} | given)
         except (TypeError, ValueError) as error:

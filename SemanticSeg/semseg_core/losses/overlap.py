@@ -10,6 +10,7 @@ predicted for the former only.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,8 +19,9 @@ from torch import nn
 
 from semseg_core.errors import InputError
 from semseg_core.labels.tree import LabelTree
-from semseg_core.losses.functional import Annotated, Chunk, analytic, softmax, take_rows
+from semseg_core.losses.functional import Annotated, Chunk, analytic
 from semseg_core.losses.marks import Marks, leaf_index
+from semseg_core.losses.scratch import softmax, sum_of_products, take_rows
 
 SMOOTH = 1e-5
 """Added to both sides of the quotients, as in MONAI and nnU-Net: keeps them finite, and makes empty against empty perfect."""
@@ -121,7 +123,7 @@ class OverlapLoss(nn.Module):
 
     def regions(self, logits: torch.Tensor) -> Regions:
         """How the voxels of an item are divided: not at all."""
-        return Regions(None, torch.tensor([logits[0, 0].numel()], device=logits.device))
+        return Regions(None, torch.tensor([math.prod(logits.shape[2:])], device=logits.device))
 
     def reduced(self, counts: SoftCounts) -> torch.Tensor:
         """The loss of the counts: mean over the leaves and annotated regions of each item, then over annotated items."""
@@ -210,5 +212,5 @@ def _turn_into_gradient(
         slopes[inner] *= marks.outside(chunk.positions[inner])
     hit = by_hits[leaf, region] * marks.is_leaf[chunk.positions]
     slopes.scatter_add_(1, leaf.unsqueeze(1), hit.unsqueeze(1))
-    center = (probabilities * slopes).sum(1, keepdim=True)
+    center = sum_of_products(probabilities, slopes).unsqueeze(1)
     probabilities.mul_(slopes.sub_(center))

@@ -9,9 +9,10 @@ from torch import nn
 from semseg_core.errors import InputError, LabelTreeError
 from semseg_core.labels.encode import leaf_ranges
 from semseg_core.labels.tree import LabelTree
-from semseg_core.losses.functional import Chunk, mean_over_voxels, take_rows
+from semseg_core.losses.functional import Chunk, mean_over_voxels
 from semseg_core.losses.ground import TABLE_ELEMENTS
 from semseg_core.losses.marks import Marks
+from semseg_core.losses.scratch import sum_of_products, take_rows
 
 
 class SoftLabelLoss(nn.Module):
@@ -58,7 +59,7 @@ class SoftLabelLoss(nn.Module):
         log_probabilities = chunk.logits.log_softmax(1)
         others, own = take_rows(self.others, chunk.positions, chunk.logits), self.own[chunk.positions]
         log_mark = self.marks.log_probability(log_probabilities, chunk.positions)
-        losses = -(others * log_probabilities).sum(1) - own * log_mark
+        losses = -sum_of_products(others, log_probabilities) - own * log_mark
         if out is not None:
             torch.mul(log_probabilities.exp_().sub_(others), share, out=out)
             self.marks.add_shares(out, chunk.logits, chunk.positions, -share * own)

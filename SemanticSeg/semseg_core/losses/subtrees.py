@@ -15,7 +15,7 @@ from semseg_core.labels.encode import leaf_ranges
 from semseg_core.labels.tree import LabelTree
 from semseg_core.losses.positions import inner_positions
 
-WINDOW_LEAVES = 256
+WINDOW_LEAVES = 128
 """Width of a window: wide enough for a good matrix product, and one window for most trees."""
 
 
@@ -38,12 +38,21 @@ class SubtreeSums(nn.Module):
             for start in range(0, self.leaf_count, WINDOW_LEAVES)
         )
 
-    def sums(self, leaves: torch.Tensor) -> torch.Tensor:
-        """Values of inner labels (M, I) from those of the leaves (M, L): each the sum over its leaves."""
-        parts = [leaves[:, window.start : window.stop] for window in self.windows]
-        sums = [part @ window.own.t() for part, window in zip(parts, self.windows, strict=True)]
-        result = sums[0] if len(sums) == 1 else torch.cat(sums, 1)
-        for part, window in zip(parts, self.windows, strict=True):
+    def sums(self, leaves: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
+        """Values of inner labels (M, I) from those of the leaves (M, L): each the sum over its leaves.
+
+        Args:
+            leaves: Values of the leaves.
+            out: Where to put the result; None for a new tensor, through which gradients flow.
+        """
+        result = leaves.new_empty(len(leaves), self.inner_count) if out is None else out
+        for window in self.windows:
+            part = leaves[:, window.start : window.stop]
+            own = result[:, window.first : window.last]
+            if out is None:
+                own.copy_(part @ window.own.t())
+            else:
+                torch.mm(part, window.own.t(), out=own)
             if len(window.open_labels):
                 result.index_add_(1, window.open_labels, part @ window.open.t())
         return result

@@ -17,9 +17,10 @@ from torch import nn
 from semseg_core.errors import InputError
 from semseg_core.labels.tree import LabelTree
 from semseg_core.losses.distributions import distribution_losses
-from semseg_core.losses.functional import Chunk, mean_over_voxels, softmax, take_rows
+from semseg_core.losses.functional import Chunk, mean_over_voxels
 from semseg_core.losses.ground import GroundDistances
 from semseg_core.losses.paths import PathTables
+from semseg_core.losses.scratch import scratch, softmax, sum_of_products, take_rows
 from semseg_core.losses.subtrees import SubtreeSums
 from semseg_core.losses.weights import PathWeights
 
@@ -116,7 +117,7 @@ def mark_losses(
     else:
         table, rows = distances.rows(chunk.positions)
         slopes = take_rows(table, rows, probabilities)
-        moved = (probabilities * slopes).sum(1)
+        moved = sum_of_products(probabilities, slopes)
     if paths is None:
         if out is not None:
             _put_gradient(out, probabilities, slopes, -moved, share)
@@ -126,7 +127,7 @@ def mark_losses(
     weights = paths.weights.index_select(0, chunk.positions)
     path = probabilities.gather(1, places[:, :1])
     if paths.by_sums:
-        inner = sums.sums(probabilities)
+        inner = sums.sums(probabilities, scratch("inner", probabilities, sums.inner_count))
         path = torch.cat((path, inner.gather(1, places[:, 1:])), 1)
         lost = path.amin(1) <= UNDERFLOW
     else:
@@ -143,7 +144,7 @@ def mark_losses(
         if paths.by_sums:
             inner.zero_().scatter_add_(1, places[:, 1:], (weights[:, 1:] / path[:, 1:]).mul_(-share))
             inner[:, 0] = constants.mul_(share)  # the root is above every leaf
-            slopes, kept = (torch.empty_like(probabilities), 0.0) if slopes is None else (slopes, share)
+            slopes, kept = (scratch("rows", probabilities), 0.0) if slopes is None else (slopes, share)
             sums.spread(inner, slopes, kept)
             torch.mul(slopes, probabilities, out=out)
         else:

@@ -87,6 +87,15 @@ def test_without_annotated_voxels_the_loss_is_zero_with_a_gradient(tree, brute, 
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("shape", [(0, 9, 4, 5), (2, 9, 0, 5), (0, 9)])
+def test_nothing_at_all_is_a_loss_of_zero(tree, brute, name, shape):
+    if name == "region-tversky" or (len(shape) == 2 and name in NEEDS_BOXES):
+        return  # rows are refused
+    targets = torch.zeros((shape[0], *shape[2:]), dtype=torch.int64)
+    assert brute.gradient(lambda x: build_loss(name, tree)(x, targets), torch.zeros(shape)).shape == shape
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
 def test_extreme_logits_stay_finite(tree, brute, name, dtype):
     logits, targets = problem(tree, name)
