@@ -57,7 +57,7 @@ def predict(
         decoder: Turns leaf probabilities into answers.
         device: Where to compute.
         on_fraction: Told the share done, 0…1.
-        cancelled: Asked at every slice.
+        cancelled: Asked several times a slice.
 
     Raises:
         InputError: If a channel is missing.
@@ -75,13 +75,13 @@ def predict(
     confidence = np.zeros(volume.grid.shape, dtype=np.float32)
     with torch.inference_mode():
         for k in range(volume.grid.shape[0]):
-            if cancelled():
-                raise CancelledError("cancelled while applying the model; nothing was written")
             points = grid_points(volume.grid, k, device)
             asked = torch.arange(len(points), device=device)
             if not model.card.everywhere:
                 asked = asked[bank.inside(points)]
             for chunk in asked.split(POINTS_AT_ONCE):
+                if cancelled():
+                    raise CancelledError("cancelled while applying the model; nothing was written")
                 probabilities = network(network.standardize(bank.sample(points[chunk]))).softmax(dim=1)
                 answers = decoder(probabilities)
                 places = chunk.cpu().numpy()
