@@ -26,7 +26,7 @@ def balanced_weights(label_ids: np.ndarray, tree: LabelTree, balance: float) -> 
     Returns:
         (N,) float64, summing to 1.
     """
-    positions = np.array([tree.position(label_id) for label_id in np.unique(label_ids)])
+    positions = np.array([tree.position(label_id) for label_id in np.unique(label_ids)], dtype=np.int64)
     marked = np.zeros(len(tree), dtype=bool)
     marked[positions] = True
     below = marked.copy()  # whether a label or one of its descendants is marked
@@ -42,7 +42,7 @@ def balanced_weights(label_ids: np.ndarray, tree: LabelTree, balance: float) -> 
             parent = tree.parent_positions[position]
             share[position] = share[parent] / branches[parent]
     own = share / np.maximum(branches, 1)  # of its share, a marked label keeps one branch for itself
-    of_mark = np.array([tree.position(label_id) for label_id in label_ids.tolist()])
+    of_mark = np.array([tree.position(label_id) for label_id in label_ids.tolist()], dtype=np.int64)
     counts = np.bincount(of_mark, minlength=len(tree))
     wanted = np.zeros(len(tree))
     wanted[positions] = (counts[positions] / len(label_ids)) ** (1.0 - balance) * own[positions] ** balance

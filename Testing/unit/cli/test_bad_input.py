@@ -261,17 +261,11 @@ def test_a_folder_that_may_not_be_written_is_told_before_the_work(
         if not shutil.which("setpriv"):
             pytest.skip("root, and no setpriv to give rights away")
         prefix = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-dac_override,-dac_read_search"]
-    calls = {
-        "output": command("predict", trained.folder, phantom_files.image, "-o", locked / "out.nii.gz"),
-        "model": command("finetune", "--tree", phantom_files.tree, "--case", phantom_files.case, "-o", locked / "model"),
-    }
-    for what, arguments in calls.items():
-        done = subprocess.run([*prefix, *arguments], env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 2, done.stderr
-        assert done.stderr.splitlines()[-1].startswith(f"semseg: {what} {locked}")
-        assert "cannot be written (Permission denied); choose another folder" in done.stderr
-        assert "Applying" not in done.stderr
-        assert "Computing" not in done.stderr
+    arguments = command("predict", trained.folder, phantom_files.image, "-o", locked / "out.nii.gz")
+    done = subprocess.run([*prefix, *arguments], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    told = f"semseg: output {locked / 'out.nii.gz'}: cannot be written (Permission denied); choose another folder\n"
+    assert done.stderr == told
     assert [(path.name, path.read_bytes()) for path in locked.iterdir()] == [("out.nii.gz", b"earlier")]
     locked.chmod(0o755)
 

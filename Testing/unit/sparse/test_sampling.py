@@ -44,6 +44,10 @@ def test_a_single_mark_is_always_drawn(brain_tree: LabelTree) -> None:
     assert balanced_weights(np.array([CORTEX]), brain_tree, 1.0) == pytest.approx(1.0)
 
 
+def test_no_marks_have_no_weights(brain_tree: LabelTree) -> None:
+    assert balanced_weights(np.zeros(0, dtype=np.int32), brain_tree, 0.5).shape == (0,)
+
+
 def strokes_of(marks: SparseLabels) -> list[tuple[int, np.ndarray]]:
     """Label and marks (as indices into `marks`) of every connected set of one label."""
     found = []

@@ -104,7 +104,7 @@ def test_every_case_is_drawn_as_often_whatever_its_marks(brain_tree: LabelTree) 
 
 
 def test_a_case_without_marks_of_a_label_is_fine_when_another_has_them(brain_tree: LabelTree) -> None:
-    assert combine([case_of([3, 3]), case_of([5])], brain_tree, 0.5).targets.tolist() == [2, 2, 4]
+    assert combine([case_of([3, 3]), case_of([5]), case_of([])], brain_tree, 0.5).targets.tolist() == [2, 2, 4]
 
 
 @pytest.mark.parametrize(
