@@ -34,7 +34,7 @@ class HausdorffLoss(nn.Module):
         tree: The label tree; leaves in its order are the channels.
         exponent: Of the distances (MONAI's alpha).
         logarithm: Whether log(1 + loss) is given.
-        spacing_mm: Voxel size along the axes of the volume, for distances in mm; None for distances in voxels.
+        spacing_mm: Voxel size, one number or one per axis of the volume, for distances in mm; None for distances in voxels.
         background: Leaf left out, by path or name; None for none.
 
     Source:
@@ -50,21 +50,21 @@ class HausdorffLoss(nn.Module):
         tree: LabelTree,
         exponent: float = 2.0,
         logarithm: bool = False,
-        spacing_mm: Sequence[float] | None = None,
+        spacing_mm: float | Sequence[float] | None = None,
         background: str | None = None,
     ) -> None:
         super().__init__()
-        if not isinstance(exponent, (int, float)) or not 0 < exponent < float("inf"):
+        if not 0 < exponent < float("inf"):
             raise InputError(f"hausdorff: exponent {exponent}: give a number above 0")
-        if spacing_mm is not None and not all(0 < size < float("inf") for size in spacing_mm):
+        spacing = (1.0,) if spacing_mm is None else (spacing_mm,) if isinstance(spacing_mm, (int, float)) else tuple(spacing_mm)
+        if not spacing or not all(0 < size < float("inf") for size in spacing):
             raise InputError(f"hausdorff: spacing_mm {spacing_mm}: give positive numbers, like 3/1/1")
         self.marks = Marks(tree)
         left_out = -1 if background is None else leaf_index(tree, background, "background")
         self.leaves = [leaf for leaf in range(len(tree.leaves)) if leaf != left_out]
         if not self.leaves:
             raise InputError("hausdorff: the tree has no leaf besides the background; give it one, or leave out background")
-        self.exponent, self.logarithm = float(exponent), logarithm
-        self.spacing_mm = None if spacing_mm is None else tuple(float(size) for size in spacing_mm)
+        self.exponent, self.logarithm, self.spacing = exponent, logarithm, spacing
         self._cache = FieldCache()
 
     def forward(
@@ -87,8 +87,8 @@ class HausdorffLoss(nn.Module):
             raise ShapeError(
                 f"hausdorff: it needs logits on a grid, (B, L, *spatial), not {tuple(logits.shape)}; for rows use tversky"
             )
-        if self.spacing_mm is not None and len(self.spacing_mm) != axes:
-            raise ShapeError(f"hausdorff: spacing_mm has {len(self.spacing_mm)} numbers for {axes} axes; give one per axis")
+        if len(self.spacing) not in (1, axes):
+            raise ShapeError(f"hausdorff: spacing_mm has {len(self.spacing)} numbers for {axes} axes; give one, or one per axis")
         if boxes is not None and len(boxes) != len(logits):
             raise ShapeError(f"hausdorff: {len(boxes)} boxes for {len(logits)} items; give one, or None, for each")
         found = {}
@@ -125,7 +125,7 @@ class HausdorffLoss(nn.Module):
     def _box_loss(self, logits: torch.Tensor, leaf_map: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
         """Loss of a densely labelled box; its gradient goes to `out`, (L, *box) of zeros, unless that is None."""
         probabilities = logits.softmax(0)
-        spacing = self.spacing_mm or (1.0,) * leaf_map.dim()
+        spacing = self.spacing * (leaf_map.dim() if len(self.spacing) == 1 else 1)
         threads = torch.get_num_threads()
         true_fields = self._cache.get(leaf_map.cpu().numpy(), lambda labels: self._true_fields(labels, spacing, threads))
         total, center = logits.new_zeros(()), torch.zeros_like(logits[0])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import get_args, get_origin, get_type_hints
 
 import torch
 from torch import nn
@@ -23,6 +24,9 @@ from semseg_core.losses.wasserstein_dice import WassersteinDiceLoss
 from semseg_core.losses.weights import PathWeights, cross_entropy_weights, hxe_weights, level_sum_weights, tree_weights
 
 Numbers = float | tuple[float, ...]
+
+KINDS = {float: "a number", tuple[float, ...]: "numbers like 1/0.5", bool: "yes or no", str: 'a word or "text"'}
+"""What the values of options are called."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,21 @@ class Entry:
         """Whether options are passed on to a library unseen."""
         parameters = inspect.signature(self.build).parameters.values() if self.build else ()
         return any(item.kind is item.VAR_KEYWORD for item in parameters)
+
+    def made(self, tree: LabelTree, dtype: torch.dtype, options: Mapping[str, Value]) -> nn.Module | TreeTerm:
+        """The loss with some options.
+
+        Raises:
+            InputError: If a value is of the wrong kind, or impossible.
+        """
+        hints = get_type_hints(self.build)
+        for name, value in options.items():
+            kinds = get_args(hints[name]) or (hints[name],) if name in self.options else ()
+            if kinds and not any(_is_a(value, kind) for kind in kinds):
+                wanted = " or ".join(words for kind, words in KINDS.items() if kind in kinds)
+                raise InputError(f"loss '{self.name}': {name}={value}: give {wanted}")
+        fixed = {"dtype": dtype} if "dtype" in hints else {}
+        return self.build(tree, **fixed, **options)
 
 
 def cross_entropy(tree: LabelTree) -> TreeTerm:
@@ -179,8 +198,17 @@ def monai(tree: LabelTree, *, loss: str = "DiceFocalLoss", **options: Value) -> 
     return MonaiLoss(tree, loss, options)
 
 
-def _factor(loss: str, option: str, value: object) -> float:
+def _is_a(value: object, kind: object) -> bool:
+    """Whether the value of an option is of a kind; whole numbers will do for numbers, yes and no will not."""
+    if kind is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if get_origin(kind) is tuple:
+        return isinstance(value, tuple) and all(_is_a(part, float) for part in value)
+    return isinstance(value, kind)
+
+
+def _factor(loss: str, option: str, value: float) -> float:
     """The value of an option that is a factor."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+    if not 0 <= value < float("inf"):
         raise InputError(f"loss '{loss}': {option}={value}: give a number, 0 or more")
-    return float(value)
+    return value

@@ -33,9 +33,9 @@ class FocalLoss(nn.Module):
 
     def __init__(self, tree: LabelTree, gamma: float = 2.0) -> None:
         super().__init__()
-        if not isinstance(gamma, (int, float)) or not 0 <= gamma < float("inf"):
+        if not 0 <= gamma < float("inf"):
             raise InputError(f"focal: gamma {gamma}: give a number, 0 or more")
-        self.marks, self.gamma = Marks(tree), float(gamma)
+        self.marks, self.gamma = Marks(tree), gamma
 
     def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """The loss, a scalar; arguments as those of `TreeLoss`."""

@@ -42,7 +42,7 @@ class MonaiLoss(nn.Module):
             raise DependencyError(
                 "loss 'monai': the package monai is not installed; install it with: pip install monai"
             ) from error
-        self.name = str(loss)
+        self.name = loss
         kind = getattr(monai.losses, self.name, None)
         known = _segmentation_losses(vars(monai.losses))
         if kind not in known.values():

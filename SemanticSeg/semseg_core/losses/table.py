@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 
 import torch
@@ -246,9 +245,7 @@ def build_loss(expression: str, tree: LabelTree, dtype: torch.dtype = torch.floa
             continue
         common = {name: value for name, value in options.items() if name in entry.options}
         used.update(common)
-        parameters = inspect.signature(entry.build).parameters
-        fixed = {"dtype": dtype} if "dtype" in parameters else {}
-        built = entry.build(tree, **fixed, **{**common, **chosen})
+        built = entry.made(tree, dtype, {**common, **chosen})
         if isinstance(built, TreeTerm):
             tree_terms.append((factor, built))
         else:

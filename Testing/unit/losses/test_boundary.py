@@ -55,14 +55,14 @@ def test_several_fields_at_once_are_those_one_by_one():
         np.testing.assert_allclose(field, np.sqrt(squared_boundary_distances(mask, (1.0, 2.0))), atol=1e-6)
 
 
-@pytest.mark.parametrize("options", ["", "exponent=1", "spacing_mm=3/1", "background=x1"])
+@pytest.mark.parametrize("options", ["", "exponent=1", "spacing_mm=3/1", "spacing_mm=2", "background=x1"])
 @pytest.mark.parametrize("logarithm", [False, True])
 @pytest.mark.usefixtures("engine")
 def test_loss_voxel_by_voxel(weighted_tree, brute, options, logarithm):
     logits, targets = dense(weighted_tree, (2, 5, 6))
     p = logits.softmax(1).numpy()
     exponent = 1.0 if "exponent" in options else 2.0
-    spacing = (3.0, 1.0) if "spacing" in options else (1.0, 1.0)
+    spacing = {"spacing_mm=3/1": (3.0, 1.0), "spacing_mm=2": (2.0, 2.0)}.get(options, (1.0, 1.0))
     positions = [2, 4, 5, 7, 8]
     terms = []
     for item in range(2):
