@@ -157,4 +157,4 @@ def test_ten_thousand_leaves_are_matched_quickly(make_model: Callable) -> None:
     started = time.monotonic()
     _, report = transfer(model, tree)
     assert len(report.kept) == 10_000
-    assert time.monotonic() - started < 5.0
+    assert time.monotonic() - started < 30.0
