@@ -27,13 +27,14 @@ class CaseFiles:
 
 
 def parse_case(text: str) -> CaseFiles:
-    """A case from `IMAGE[,IMAGE2…]=SCRIBBLES`.
+    """A case from `IMAGE[,IMAGE2…]=SCRIBBLES`; where names hold `=` themselves, it is split where there is such a scribble file.
 
     Raises:
         InputError: If it does not have that form.
     """
-    images, equals, scribbles = text.rpartition("=")
-    if not equals or not images.strip() or not scribbles.strip():
+    splits = [(text[:place], text[place + 1 :]) for place, sign in enumerate(text) if sign == "="]
+    images, scribbles = next((split for split in splits if Path(split[1]).is_file()), splits[-1] if splits else ("", ""))
+    if not images.strip() or not scribbles.strip():
         raise InputError(f"case '{text}': write IMAGE=SCRIBBLES, or IMAGE,IMAGE2=SCRIBBLES for several channels")
     return CaseFiles(split_images(images), scribbles)
 

@@ -29,6 +29,15 @@ def test_a_file_whose_own_name_has_commas_is_one_image(tmp_path: Path) -> None:
     assert split_images("a,b.nii") == ("a", "b.nii")
 
 
+def test_names_may_hold_equals_signs_and_commas_where_the_files_exist(tmp_path: Path) -> None:
+    folder = tmp_path / "größe, a=b 1"
+    folder.mkdir()
+    image, marks = folder / "t1=t2.nii", folder / "m=n.nii"
+    image.touch()
+    marks.touch()
+    assert parse_case(f"{image}={marks}") == CaseFiles((str(image),), str(marks))
+
+
 def test_a_csv_names_channels_and_its_paths_start_at_its_folder(tmp_path: Path) -> None:
     listed = tmp_path / "cases.csv"
     listed.write_text("﻿t1,scribbles,flair\nsub1/t1.nii,m1.nrrd,/data/f1.nii\n\nt 2.nii,m2.nrrd, f2.nii \n", encoding="utf-8")
