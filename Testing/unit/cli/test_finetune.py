@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import re
 import shutil
 import signal
@@ -26,6 +27,8 @@ from semseg_core.models.directory import CARD, CHECKPOINT, WEIGHTS, load_card, l
 from semseg_core.sparse.scribbles import SparseLabels
 from semseg_core.train import loop
 from semseg_core.train.events import Done, Note, Progress, Score, Stage, from_line
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows cannot interrupt one process from another")
 
 STEPS = 80
 """Of the shared model."""
@@ -154,6 +157,7 @@ EAGER = (
 """`semseg` that tells and saves every step, so that a short run can be interrupted in its middle on any machine."""
 
 
+@POSIX
 def test_killed_then_cancelled_then_resumed_ends_with_the_bytes_of_an_uninterrupted_run(
     trained, phantom_files, environment: dict, in_process: Callable, tmp_path: Path
 ) -> None:
@@ -205,6 +209,7 @@ def wait_for(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
 
 
 @pytest.mark.parametrize("when", ["loading", "reading"])
+@POSIX
 def test_an_interrupt_before_training_leaves_nothing(
     command: Callable, environment: dict, phantom_files, tmp_path: Path, when: str
 ) -> None:

@@ -18,6 +18,8 @@ from semseg_core.cli.main import COMMANDS, Cancellation, build_parser, main
 from semseg_core.errors import CancelledError, DependencyError, InputError, MemoryLimitError, ModelError
 from semseg_core.train.events import Failed, from_line
 
+POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows cannot interrupt one process from another")
+
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
@@ -123,6 +125,7 @@ def test_help_and_version_say_what_it_is_for(semseg: Callable) -> None:
     assert semseg("--version").stdout == f"semseg {__version__}\n"
 
 
+@POSIX
 def test_an_interrupt_before_the_first_poll_ends_at_once() -> None:
     cancelled = Cancellation()
     with pytest.raises(KeyboardInterrupt):
@@ -130,6 +133,7 @@ def test_an_interrupt_before_the_first_poll_ends_at_once() -> None:
     assert cancelled()  # even if a library had swallowed the interrupt
 
 
+@POSIX
 def test_after_the_first_poll_the_command_ends_in_its_own_way_and_a_second_interrupt_ends_it_at_once() -> None:
     cancelled = Cancellation()
     assert not cancelled()
@@ -139,6 +143,7 @@ def test_after_the_first_poll_the_command_ends_in_its_own_way_and_a_second_inter
         os.kill(os.getpid(), signal.SIGINT)
 
 
+@POSIX
 def test_an_interrupt_that_a_library_turned_into_an_error_is_still_a_cancel(
     command_that: Callable, capsys: pytest.CaptureFixture
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -19,6 +20,8 @@ from semseg_core.data.images import read_label_map, read_volume, write_volume
 from semseg_core.errors import InputError
 from semseg_core.geometry import Grid
 from semseg_core.train.events import Done, Stage, from_line
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows cannot interrupt one process from another")
 
 
 def dice(found: np.ndarray, truth: np.ndarray) -> dict[int, float]:
@@ -122,6 +125,7 @@ def test_a_person_sees_stages_and_a_bar_on_stderr(in_process: Callable, trained,
     assert (code, err) == (0, "")
 
 
+@POSIX
 def test_ctrl_c_ends_it_soon_and_leaves_the_earlier_result(
     command: Callable, environment: dict, trained, phantom, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import subprocess
 import sys
 
@@ -69,4 +70,5 @@ def test_training_does_not_load_the_compiler() -> None:
         "import sys, torch; from semseg_core.train.optimizer import AdamW; layer = torch.nn.Linear(2, 2); "
         "AdamW(layer, 0.1).step(layer(torch.ones(1, 2)).sum(), 0.1); sys.exit('torch._dynamo' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path)}, check=False).returncode == 0
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
