@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import slicer
 
-from SemanticSegLib.SceneFiles import saveScene
-from SemanticSegLib.SegmentationNodes import addSegmentation
-from SemanticSegLib.TreeNodes import addTree
-from SemanticSegLib.VolumeNodes import addConfidenceVolume, addVolume
+from SemanticSegLib.nodes.SceneFiles import saveScene
+from SemanticSegLib.nodes.SegmentationNodes import addSegmentation
+from SemanticSegLib.nodes.TreeNodes import addTree
+from SemanticSegLib.nodes.VolumeNodes import addConfidenceVolume, addVolume
 from semseg_core.data.volume import Volume
 from semseg_core.geometry import Grid
 from semseg_core.labels.tree import LabelTree

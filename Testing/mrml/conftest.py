@@ -13,7 +13,7 @@ import pytest
 import slicer
 import vtk
 
-from SemanticSegLib.VolumeNodes import addVolume
+from SemanticSegLib.nodes.VolumeNodes import addVolume
 from semseg_core.geometry import Grid
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from SemanticSegLib.SegmentationNodes import marksFromSegmentation
-from SemanticSegLib.TreeNodes import readTree, treeNodes
-from SemanticSegLib.VolumeNodes import volumeFromNodes
+from SemanticSegLib.nodes.SegmentationNodes import marksFromSegmentation
+from SemanticSegLib.nodes.TreeNodes import readTree, treeNodes
+from SemanticSegLib.nodes.VolumeNodes import volumeFromNodes
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 

@@ -9,11 +9,11 @@ import pytest
 import slicer
 import vtk
 
-from SemanticSegLib.Arrays import arrayFromImage
-from SemanticSegLib.SceneFiles import saveScene
-from SemanticSegLib.SegmentationNodes import addSegmentation, marksFromSegmentation
-from SemanticSegLib.TreeNodes import addTree, readTree, treeNodes
-from SemanticSegLib.VolumeNodes import addConfidenceVolume, volumeFromNodes, volumeGrid
+from SemanticSegLib.nodes.Arrays import arrayFromImage
+from SemanticSegLib.nodes.SceneFiles import saveScene
+from SemanticSegLib.nodes.SegmentationNodes import addSegmentation, marksFromSegmentation
+from SemanticSegLib.nodes.TreeNodes import addTree, readTree, treeNodes
+from SemanticSegLib.nodes.VolumeNodes import addConfidenceVolume, volumeFromNodes, volumeGrid
 from semseg_core.errors import InputError
 from semseg_core.labels.tree import Code, Label, LabelTree, Terminology
 

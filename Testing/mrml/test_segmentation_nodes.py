@@ -7,11 +7,11 @@ import pytest
 import slicer
 import vtk
 
-from SemanticSegLib import SegmentationNodes
-from SemanticSegLib.Arrays import arrayFromMatrix, fillImage, matrixFromArray
-from SemanticSegLib.SceneFiles import saveScene
-from SemanticSegLib.SegmentationNodes import addSegmentation, marksFromSegmentation, writeSegmentation
-from SemanticSegLib.VolumeNodes import addVolume, volumeGrid
+from SemanticSegLib.nodes import SegmentationNodes
+from SemanticSegLib.nodes.Arrays import arrayFromMatrix, fillImage, matrixFromArray
+from SemanticSegLib.nodes.SceneFiles import saveScene
+from SemanticSegLib.nodes.SegmentationNodes import addSegmentation, marksFromSegmentation, writeSegmentation
+from SemanticSegLib.nodes.VolumeNodes import addVolume, volumeGrid
 from semseg_core.data.segments import terminology_entry
 from semseg_core.errors import InputError, LabelTreeError, ShapeError
 from semseg_core.geometry import Grid

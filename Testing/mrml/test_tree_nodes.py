@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import slicer
 
-from SemanticSegLib.TreeNodes import TREE_ATTRIBUTE, addTree, readTree, treeNodes, writeTree
+from SemanticSegLib.nodes.TreeNodes import TREE_ATTRIBUTE, addTree, readTree, treeNodes, writeTree
 from semseg_core.errors import LabelTreeError
 from semseg_core.labels.presets.catalog import load_preset
 

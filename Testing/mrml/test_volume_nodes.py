@@ -6,8 +6,8 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk
 
-from SemanticSegLib.Arrays import arrayFromImage, arrayFromMatrix
-from SemanticSegLib.VolumeNodes import addConfidenceVolume, addVolume, volumeFromNodes, volumeGrid
+from SemanticSegLib.nodes.Arrays import arrayFromImage, arrayFromMatrix
+from SemanticSegLib.nodes.VolumeNodes import addConfidenceVolume, addVolume, volumeFromNodes, volumeGrid
 from semseg_core.errors import InputError, ShapeError
 from semseg_core.geometry import Grid
 

@@ -8,9 +8,9 @@ import numpy as np
 import slicer
 import vtk
 
-from SemanticSegLib.Arrays import arrayFromImage, arrayFromMatrix, fillImage
-from SemanticSegLib.Placement import placeBeside
-from SemanticSegLib.VolumeNodes import requireShape, volumeGrid
+from SemanticSegLib.nodes.Arrays import arrayFromImage, arrayFromMatrix, fillImage
+from SemanticSegLib.nodes.Placement import placeBeside
+from SemanticSegLib.nodes.VolumeNodes import requireShape, volumeGrid
 from semseg_core.data.images import compact
 from semseg_core.data.segmentation import values_of_segments
 from semseg_core.data.segments import ID_TAG, PATH_TAG, TERMINOLOGY_TAG, Segment, segment_id, segment_tags

@@ -12,8 +12,8 @@ import numpy as np
 import slicer
 import vtk
 
-from SemanticSegLib.Arrays import arrayFromImage, arrayFromMatrix, fillImage, matrixFromArray
-from SemanticSegLib.Placement import placeBeside
+from SemanticSegLib.nodes.Arrays import arrayFromImage, arrayFromMatrix, fillImage, matrixFromArray
+from SemanticSegLib.nodes.Placement import placeBeside
 from semseg_core.data.images import SINGLE_CHANNEL, NoteSink, brought_onto, ignore_note, intensities
 from semseg_core.data.volume import Volume
 from semseg_core.errors import InputError, ShapeError
