@@ -1,0 +1,1 @@
+"""What the panel does, without widgets: each use case takes a scene or nodes and tells listeners by signals."""

@@ -1,0 +1,1 @@
+"""The panel: widgets that show and forward."""
