@@ -24,7 +24,8 @@ from semseg_core.infer.decode import build_decoder
 from semseg_core.labels.encode import values_to_ids
 from semseg_core.labels.reading import load_tree
 from semseg_core.labels.tree import LabelTree
-from semseg_core.losses.table import DEFAULT_LOSS, build_loss
+from semseg_core.losses.catalog import DEFAULT_LOSS
+from semseg_core.losses.table import build_loss
 from semseg_core.metrics.confusion import confusion_table
 from semseg_core.metrics.hierarchy import tree_scores
 from semseg_core.metrics.overlap import dice, means_by_level

@@ -14,6 +14,7 @@ from torch import nn
 from semseg_core.errors import InputError
 from semseg_core.labels.tree import LabelTree
 from semseg_core.losses.boundary import HausdorffLoss
+from semseg_core.losses.catalog import Description
 from semseg_core.losses.expression import Value
 from semseg_core.losses.focal import FocalLoss
 from semseg_core.losses.monai_losses import MonaiLoss
@@ -40,27 +41,15 @@ class TreeTerm:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One loss of the table.
+class Entry(Description):
+    """One loss of the table: its words, and how it is made.
 
     Args:
-        name: As in expressions.
-        sentence: What it is, in one sentence.
-        formula: Of one annotated voxel or, for overlap and boundary losses, of one item and leaf.
-        source: Paper or code, and what is our choice.
-        when: When to use it.
         build: Makes the loss from the tree and keyword options; its keyword-only parameters are the options and their
             defaults. None for a name that stands for an expression.
-        expression: What the name stands for.
     """
 
-    name: str
-    sentence: str
-    formula: str
-    source: str
-    when: str
     build: Callable[..., nn.Module | TreeTerm] | None = None
-    expression: str = ""
 
     @property
     def options(self) -> dict[str, Value | None]:

@@ -29,7 +29,8 @@ from semseg_core.errors import CancelledError, InputError, ModelError
 from semseg_core.features.bank import feature_names
 from semseg_core.labels.formats.own_json import to_text
 from semseg_core.labels.tree import LabelTree
-from semseg_core.losses.table import DEFAULT_LOSS, build_loss
+from semseg_core.losses.catalog import DEFAULT_LOSS
+from semseg_core.losses.table import build_loss
 from semseg_core.models.card import ModelCard
 from semseg_core.models.directory import CARD, load_model, require_model_directory, save_model
 from semseg_core.models.model import Model

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semseg_core.errors import InputError
+from semseg_core.losses.catalog import DEFAULT_LOSS, DESCRIPTIONS
 from semseg_core.losses.expression import Term, parse
-from semseg_core.losses.table import DEFAULT_LOSS, ENTRIES, LOSSES, build_loss, default_options
+from semseg_core.losses.table import ENTRIES, LOSSES, build_loss, default_options
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "losses.md"
 
@@ -153,3 +154,10 @@ def test_the_document_has_a_section_for_every_loss_with_its_options():
         section = text.split(f"\n### `{entry.name}`")[1].split("\n### ")[0].split("\n## ")[0]
         missing = [option for option in default_options(entry) if f"`{option}" not in section]
         assert not missing or entry.expression, (entry.name, missing)
+
+
+def test_a_list_for_people_calls_every_loss_differently_and_recommends_the_first():
+    titles = [words.title for words in DESCRIPTIONS]
+    assert titles[0] == "Recommended"
+    assert len(set(titles)) == len(titles)
+    assert all(words.sentence.endswith(".") for words in DESCRIPTIONS)
