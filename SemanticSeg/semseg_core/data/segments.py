@@ -78,6 +78,17 @@ def terminology_entry(terminology: Terminology) -> str:
     return "~".join([TYPE_CONTEXT, *(_triple(code) for code in kind), REGION_CONTEXT, *(_triple(code) for code in region)])
 
 
+def terminology_of(entry: str) -> Terminology | None:
+    """Codes of what Slicer stores for a segment; None where it says nothing: no category, or no type but 'Tissue'."""
+    parts = entry.split("~")
+    if len(parts) != 7:
+        return None
+    category, kind, modifier, region, region_modifier = (_code(parts[index]) for index in (1, 2, 3, 5, 6))
+    if category is None or kind is None or (kind.scheme, kind.value) == UNSAID:
+        return None
+    return Terminology(category, kind, modifier, region, region_modifier)
+
+
 def match_segments(
     segments: Sequence[Segment], tree: LabelTree, unknown_values: Iterable[int] = (), what: str = "segmentation"
 ) -> tuple[list[Label | None], list[str]]:
@@ -158,6 +169,11 @@ def _triple(code: Code | None) -> str:
     if code is None:
         return "^^"
     return "^".join(re.sub(r"[~^|]", " ", text) for text in (code.scheme, code.value, code.meaning))
+
+
+def _code(triple: str) -> Code | None:
+    parts = triple.split("^")
+    return Code(*parts) if len(parts) == 3 and parts[0] and parts[1] else None
 
 
 def _code_key(entry: str) -> tuple[tuple[str, str], ...] | None:
