@@ -60,11 +60,11 @@ def marksFromSegmentation(
     segmentation = segmentationNode.GetSegmentation()
     if segmentation.GetNumberOfSegments() and not segmentation.ContainsRepresentation(LABEL_MAP):
         raise InputError(f"{what}: has surfaces but no voxels; create its binary labelmap in the module Segmentations")
-    layers = _layers(segmentation)
+    layers = layersOf(segmentation)
     drawn = sum(_voxelCount(layer) for layer in layers)
     if drawn * len(layers) > COMPARED_AT_ONCE:
         segmentation = _collapsed(segmentation)
-        layers = _layers(segmentation)
+        layers = layersOf(segmentation)
     moved = [_moved(layer, segmentationNode, volumeNode) for layer in layers]
     # Strokes are few: only the voxels that any layer marks are compared, however large the volume.
     places = [np.ravel_multi_index(voxels.indices.T, grid.shape) for voxels in moved]
@@ -73,7 +73,7 @@ def marksFromSegmentation(
     frames = np.zeros((len(layers), len(marked)), dtype=np.int32)
     for frame, voxels, where in zip(frames, moved, places, strict=True):
         frame[np.searchsorted(marked, where)] = voxels.label_ids
-    values, notes = values_of_segments(frames, _segments(segmentation), tree, (), what)
+    values, notes = values_of_segments(frames, segmentsOf(segmentation), tree, (), what)
     kept = sum(len(voxels) for voxels in moved)
     if kept != drawn:
         notes.append(f"{what}: of its {drawn} voxels {kept} lie on volume '{volumeNode.GetName()}' after moving them to its grid")
@@ -157,7 +157,7 @@ def _segment(label: Label, name: str, tags: dict[str, str]) -> slicer.vtkSegment
     return segment
 
 
-def _segments(segmentation: slicer.vtkSegmentation) -> list[Segment]:
+def segmentsOf(segmentation: slicer.vtkSegmentation) -> list[Segment]:
     """The segments as the library describes them."""
     found = []
     for index in range(segmentation.GetNumberOfSegments()):
@@ -172,7 +172,8 @@ def _segments(segmentation: slicer.vtkSegmentation) -> list[Segment]:
     return found
 
 
-def _layers(segmentation: slicer.vtkSegmentation) -> list[slicer.vtkOrientedImageData]:
+def layersOf(segmentation: slicer.vtkSegmentation) -> list[slicer.vtkOrientedImageData]:
+    """The label maps the segments lie in; several where segments may overlap."""
     return [segmentation.GetLayerDataObject(layer, LABEL_MAP) for layer in range(segmentation.GetNumberOfLayers(LABEL_MAP))]
 
 
@@ -199,7 +200,7 @@ def _moved(
 ) -> SparseLabels:
     """The layer's values, in place of label ids, on the voxels of the volume, whose grid is taken without its transforms."""
     reference = _referenceImage(volumeNode)
-    grid = _gridOf(reference)
+    grid = imageGrid(reference)
     if layer.IsEmpty():
         return SparseLabels(grid, np.zeros((0, 3)), np.zeros(0))
     transform = vtk.vtkGeneralTransform()
@@ -208,7 +209,7 @@ def _moved(
     )
     linear = vtk.vtkTransform()
     if slicer.vtkMRMLTransformNode.IsGeneralTransformLinear(transform, linear):
-        own = _gridOf(layer)
+        own = imageGrid(layer)
         try:
             return place(_nonzero(layer, Grid(own.shape, arrayFromMatrix(linear.GetMatrix()) @ own.ijk_to_ras)), grid)[0]
         except ShapeError:  # not the same voxels
@@ -219,7 +220,7 @@ def _moved(
     return _nonzero(resampled, grid)
 
 
-def _gridOf(image: slicer.vtkOrientedImageData) -> Grid:
+def imageGrid(image: slicer.vtkOrientedImageData) -> Grid:
     """The grid of an image whose extent may start anywhere."""
     toRas = vtk.vtkMatrix4x4()
     image.GetImageToWorldMatrix(toRas)

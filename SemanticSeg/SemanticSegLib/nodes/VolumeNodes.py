@@ -31,7 +31,7 @@ def volumeGrid(volumeNode: slicer.vtkMRMLVolumeNode) -> Grid:
     """
     toRas = vtk.vtkMatrix4x4()
     volumeNode.GetIJKToRASMatrix(toRas)
-    return Grid(_image(volumeNode).GetDimensions()[::-1], _parentMatrix(volumeNode) @ arrayFromMatrix(toRas))
+    return Grid(_image(volumeNode).GetDimensions()[::-1], parentMatrix(volumeNode) @ arrayFromMatrix(toRas))
 
 
 def volumeFromNodes(
@@ -130,7 +130,7 @@ def _image(volumeNode: slicer.vtkMRMLVolumeNode) -> vtk.vtkImageData:
     return image
 
 
-def _parentMatrix(node: slicer.vtkMRMLTransformableNode) -> np.ndarray:
+def parentMatrix(node: slicer.vtkMRMLTransformableNode) -> np.ndarray:
     """What the transforms above a node do to its coordinates, (4, 4); the identity where there are none."""
     transformNode = node.GetParentTransformNode()
     matrix = vtk.vtkMatrix4x4()

@@ -40,6 +40,21 @@ def segments_of(metadata: Mapping[str, str], layer_count: int) -> list[Segment]:
     return segments
 
 
+def keys_of(segments: Sequence[Segment]) -> dict[str, str]:
+    """The keys by which `segments_of` finds the segments again, and no more: for a file that only this library reads."""
+    keys = {}
+    for number, segment in enumerate(segments):
+        entries = {
+            "ID": f"Segment_{number}",
+            "Name": segment.name,
+            "LabelValue": str(segment.value),
+            "Layer": str(segment.layer),
+            "Tags": "".join(f"{key}:{text}|" for key, text in segment.tags.items()),
+        }
+        keys |= {f"Segment{number}_{key}": text for key, text in entries.items()}
+    return keys
+
+
 def header_of(labels: Sequence[Label], grid: Grid, tree: LabelTree, algorithm_type: str) -> dict[str, str]:
     """Header keys for the segments of some labels, as Slicer 5.12 writes them, all in one layer over the whole grid.
 
