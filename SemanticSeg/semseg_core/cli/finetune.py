@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 
 from semseg_core.cli.options import add_tree_options, parse_names
-from semseg_core.data.cases import parse_case, read_case_list
+from semseg_core.data.cases import CaseFiles, parse_case, read_case_list
+from semseg_core.data.folders import find_cases
 from semseg_core.errors import InputError
 from semseg_core.job import FineTuneJob
 from semseg_core.train.config import Budget, TrainConfig
-from semseg_core.train.events import EventSink
+from semseg_core.train.events import EventSink, Note
 
 EXAMPLE = "example: semseg finetune --tree brain-tissue --case t1.nii.gz=scribbles.nii.gz --budget 120s -o model"
 
@@ -27,7 +29,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         metavar="IMAGE[,IMAGE2…]=SCRIBBLES",
         help="an image, or several channels of one, and its scribbles (label map or .seg.nrrd); may be given several times",
     )
-    parser.add_argument("--cases", metavar="FILE", help="list of cases: CSV with columns CHANNEL…,scribbles, or JSON")
+    parser.add_argument(
+        "--cases",
+        metavar="FILE|FOLDER",
+        help="list of cases: CSV with columns CHANNEL…,scribbles, or JSON; or a folder, "
+        "whose images and segmentations are paired by name",
+    )
     parser.add_argument(
         "--channels", type=parse_names, default=(), metavar="NAME,…", help="names of the image channels, in order"
     )
@@ -55,7 +62,7 @@ def run(arguments: argparse.Namespace, on_event: EventSink, cancelled: Callable[
     """Train and tell where the model is."""
     cases, channels = tuple(arguments.case), arguments.channels
     if arguments.cases:
-        listed, names = read_case_list(arguments.cases)
+        listed, names = _listed(arguments.cases, on_event)
         if channels and names and channels != names:
             raise InputError(f"--channels {','.join(channels)}: the case list names {','.join(names)}; leave out one of them")
         cases, channels = cases + listed, channels or names
@@ -81,3 +88,13 @@ def run(arguments: argparse.Namespace, on_event: EventSink, cancelled: Callable[
     job.execute(on_event, cancelled)
     if arguments.progress != "json":
         print(f"Model written to {arguments.output}. Apply it with: semseg predict {arguments.output} IMAGE -o result.seg.nrrd")
+
+
+def _listed(path: str, on_event: EventSink) -> tuple[tuple[CaseFiles, ...], tuple[str, ...]]:
+    """The cases of a list or a folder, and their channels where it tells them."""
+    if not Path(path).is_dir():
+        return read_case_list(path)
+    found = find_cases(path)
+    for note in found.notes:
+        on_event(Note(note))
+    return found.cases, found.channels

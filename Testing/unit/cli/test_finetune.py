@@ -318,6 +318,20 @@ def test_several_cases_and_channels_come_from_a_list(finetune: Callable, phantom
     assert "--channels a,b: the case list names t1,t2" in err
 
 
+def test_the_cases_of_a_folder_are_paired_by_name(finetune: Callable, phantom_files, tmp_path: Path) -> None:
+    folder = tmp_path / "cases"
+    folder.mkdir()
+    for name in ("anna", "berta"):
+        shutil.copy(phantom_files.image, folder / f"{name}_t1.nii.gz")
+        shutil.copy(phantom_files.marks, folder / f"{name}_scribbles.nii.gz")
+    shutil.copy(phantom_files.image, folder / "clara_t1.nii.gz")
+    code, events, err = finetune("--cases", folder, case=None)
+    assert code == 0, err
+    assert load_card(tmp_path / "model").channels == ("t1",)
+    assert load_card(tmp_path / "model").training["cases"] == 2
+    assert "no segmentation goes with clara_t1.nii.gz; left out" in [event.message for event in events if isinstance(event, Note)]
+
+
 def test_frames_of_a_4d_file_are_channels_where_said(finetune: Callable, phantom_files, tmp_path: Path) -> None:
     import SimpleITK as sitk
 
