@@ -19,6 +19,9 @@ POINTS_AT_ONCE = 1 << 20
 SAME_VOXEL = 1e-3
 """Distance, in voxels, up to which two voxel centers are one: what float32 headers leave."""
 
+Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+"""Half-open ranges of voxel indices along `(k, j, i)`."""
+
 
 def sample_linear(maps: torch.Tensor, grid: Grid, points_ras: torch.Tensor) -> torch.Tensor:
     """Values at points by trilinear interpolation; beyond the outermost voxel centers the nearest value holds.
@@ -42,6 +45,49 @@ def sample_linear(maps: torch.Tensor, grid: Grid, points_ras: torch.Tensor) -> t
         )
         values.append(sampled[0, :, 0, 0].T)
     return torch.cat(values) if len(values) != 1 else values[0]
+
+
+def sample_box(maps: torch.Tensor, grid: Grid, target: Grid, box: Box) -> torch.Tensor:
+    """Values at the voxel centers of a box of another grid with parallel axes, as `sample_linear` gives them.
+
+    Interpolates along one axis after the other, by small matrix products: ten times quicker than point by point.
+
+    Args:
+        maps: (M, D, H, W) float32.
+        grid: Grid of the maps.
+        target: Grid of the box; `are_parallel(grid, target)`.
+        box: Where to sample.
+
+    Returns:
+        (M, P), the voxels of the box in array order.
+    """
+    to_maps = np.linalg.inv(grid.ijk_to_ras) @ target.ijk_to_ras
+    turns = to_maps[:3, :3][::-1, ::-1]  # from (k, j, i) of the target to those of the maps
+    offset = to_maps[:3, 3][::-1]
+    axes = np.abs(turns).argmax(axis=1)  # of the target, by axis of the maps
+    shrinking = sorted(range(3), key=lambda axis: (box[axes[axis]][1] - box[axes[axis]][0]) / maps.shape[axis + 1])
+    for axis in shrinking:
+        along = axes[axis]
+        places = np.arange(*box[along]) * turns[axis, along] + offset[axis]
+        maps = _interpolated(maps, axis + 1, places)
+    return maps.permute(0, *(np.argsort(axes) + 1).tolist()).flatten(1)
+
+
+def are_parallel(grid: Grid, other: Grid) -> bool:
+    """Whether each axis of one grid runs along an axis of the other, in either direction, to a hundredth of a voxel."""
+    turns = (np.linalg.inv(grid.ijk_to_ras) @ other.ijk_to_ras)[:3, :3]
+    along = np.abs(turns).argmax(axis=1)
+    drift = turns.copy()
+    drift[np.arange(3), along] = 0.0
+    return len(set(along.tolist())) == 3 and bool((np.abs(drift) @ np.array(other.shape[::-1])).max() < 1e-2)
+
+
+def box_points(grid: Grid, box: Box, device: torch.device | str = "cpu") -> torch.Tensor:
+    """RAS positions of the voxel centers of a box, (P, 3) float32, in array order."""
+    k, j, i = torch.meshgrid(*(torch.arange(*span) for span in box), indexing="ij")
+    ijk = torch.stack([i.reshape(-1), j.reshape(-1), k.reshape(-1)], dim=1).double()
+    affine = torch.tensor(grid.ijk_to_ras)
+    return (ijk @ affine[:3, :3].T + affine[:3, 3]).float().to(device)
 
 
 def anatomical_grid(grid: Grid, spacing_mm: tuple[float, float, float]) -> Grid:
@@ -105,10 +151,28 @@ def resample(array: torch.Tensor, grid: Grid, target: Grid, check: Callable[[], 
 
 def grid_points(grid: Grid, k: int, device: torch.device | str = "cpu") -> torch.Tensor:
     """RAS positions of the voxel centers of slice `k`, (H · W, 3) float32, in array order."""
-    rows, columns = torch.meshgrid(torch.arange(grid.shape[1]), torch.arange(grid.shape[2]), indexing="ij")
-    ijk = torch.stack([columns.reshape(-1), rows.reshape(-1), torch.full((rows.numel(),), k)], dim=1).double()
-    affine = torch.tensor(grid.ijk_to_ras)
-    return (ijk @ affine[:3, :3].T + affine[:3, 3]).float().to(device)
+    return box_points(grid, ((k, k + 1), (0, grid.shape[1]), (0, grid.shape[2])), device)
+
+
+def _interpolated(maps: torch.Tensor, axis: int, places: np.ndarray) -> torch.Tensor:
+    """Maps at fractional indices along one axis; beyond the ends the last value holds."""
+    last = maps.shape[axis] - 1
+    places = np.clip(places, 0, last)
+    lower = places.astype(np.int64)
+    share = torch.as_tensor(places - lower, dtype=maps.dtype, device=maps.device)
+    if len(places) == 1:
+        below, above = (maps.select(axis, min(int(lower[0]) + step, last)) for step in (0, 1))
+        return torch.lerp(below, above, share).unsqueeze(axis)
+    first, stop = int(lower.min()), min(int(lower.max()) + 2, last + 1)
+    rows = torch.arange(len(places), device=maps.device)
+    weights = maps.new_zeros(len(places), stop - first)
+    below, above = (torch.as_tensor(np.minimum(lower + step, last) - first, device=maps.device) for step in (0, 1))
+    weights[rows, below] = 1.0 - share
+    weights[rows, above] += share
+    source = maps.narrow(axis, first, stop - first).movedim(axis, -1)
+    # One product of two matrices: the batch of small ones that torch.matmul makes of it takes ten times as long.
+    result = torch.mm(source.reshape(-1, stop - first), weights.T)
+    return result.view(*source.shape[:-1], len(places)).movedim(-1, axis)
 
 
 def _rearranged(array: torch.Tensor, grid: Grid, target: Grid) -> torch.Tensor | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from semseg_core.data.resample import anatomical_grid, resample, sample_linear
+from semseg_core.data.resample import Box, anatomical_grid, are_parallel, box_points, resample, sample_box, sample_linear
 from semseg_core.data.volume import Volume
 from semseg_core.errors import CancelledError
 from semseg_core.features.anatomy import BodyFrame, foreground_mask, is_masked
@@ -71,6 +71,29 @@ class FeatureBank:
         """
         maps = [sample_linear(level.maps, level.grid, points_ras) for level in (*self.levels, self.depth)]
         return torch.cat([*maps, self.body_coordinates(points_ras)], dim=1)
+
+    def sample_box(self, grid: Grid, box: Box, everywhere: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features of the voxels of a box of an image's grid; quicker than `sample` where its axes are anatomical.
+
+        Args:
+            grid: The image's grid.
+            box: Part of it.
+            everywhere: Whether to describe all of the box, or only what lies in the body.
+
+        Returns:
+            Which voxels of the box, counted in array order, (N,) int64, and their features, (N, F).
+        """
+        device = self.depth.maps.device
+        points = box_points(grid, box, device)
+        parallel = are_parallel(self.depth.grid, grid)
+        asked = torch.arange(len(points), device=device)
+        if not everywhere:
+            body = self.foreground
+            asked = asked[sample_box(body.maps, body.grid, grid, box)[0] >= 0.5 if parallel else self.inside(points)]
+        if not parallel:
+            return asked, self.sample(points[asked])
+        parts = [sample_box(level.maps, level.grid, grid, box)[:, asked] for level in (*self.levels, self.depth)]
+        return asked, torch.cat([*parts, self.body_coordinates(points[asked]).T]).T
 
     def inside(self, points_ras: torch.Tensor) -> torch.Tensor:
         """Whether points lie in the body, (N,) bool."""

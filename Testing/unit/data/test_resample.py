@@ -11,7 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
-from semseg_core.data.resample import anatomical_grid, anatomical_spacing, grid_points, resample, sample_linear
+from semseg_core.data.resample import (
+    anatomical_grid,
+    anatomical_spacing,
+    are_parallel,
+    box_points,
+    grid_points,
+    resample,
+    sample_box,
+    sample_linear,
+)
 from semseg_core.geometry import Grid
 
 
@@ -52,6 +61,39 @@ def test_sampling_is_trilinear_as_in_scipy_and_goes_on_beyond_the_edge(
     expected = [map_coordinates(array, grid.ras_to_index(points).T, order=1, mode="nearest") for array in maps]
     found = sample_linear(torch.from_numpy(maps), grid, torch.as_tensor(points, dtype=torch.float32))
     np.testing.assert_allclose(found.numpy().T, expected, atol=3e-3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.tuples(*[st.integers(1, 6)] * 3),
+    st.tuples(*[st.integers(1, 6)] * 3),
+    st.permutations(range(3)),
+    st.tuples(*[st.sampled_from((-2.5, -1.0, 0.4, 1.0, 3.0))] * 3),
+    st.integers(0, 2**31),
+)
+def test_a_box_of_a_parallel_grid_is_sampled_as_its_points_are(
+    shape: tuple[int, int, int],
+    other: tuple[int, int, int],
+    order: list[int],
+    spacing: tuple[float, float, float],
+    seed: int,
+) -> None:
+    rng = np.random.default_rng(seed)
+    grid = Grid(shape, np.diag((1.5, 1.0, 2.0, 1.0)))
+    affine = np.eye(4)
+    affine[:3, :3] = np.eye(3)[:, order] * np.array(spacing)
+    affine[:3, 3] = rng.uniform(-2, 6, 3)
+    target = Grid(other, affine)
+    box = tuple(tuple(sorted(rng.choice(size + 1, 2, replace=False).tolist())) for size in other)
+    maps = torch.from_numpy(rng.normal(size=(2, *shape)).astype(np.float32))
+    assert are_parallel(grid, target)
+    found = sample_box(maps, grid, target, box)
+    np.testing.assert_allclose(found.T, sample_linear(maps, grid, box_points(target, box)), atol=2e-5)
+
+
+def test_grids_turned_against_each_other_are_not_parallel(oblique_grid: Grid) -> None:
+    assert not are_parallel(Grid((4, 4, 4), np.eye(4)), oblique_grid)
+    assert are_parallel(oblique_grid, oblique_grid)
 
 
 def test_sampling_at_voxel_centers_gives_the_voxels(oblique_grid: Grid) -> None:

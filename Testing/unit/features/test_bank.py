@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from semseg_core.data.resample import grid_points
+from semseg_core.data.resample import box_points, grid_points
 from semseg_core.data.volume import Volume
 from semseg_core.errors import CancelledError
 from semseg_core.features.bank import FeatureBank, _eigenvalues, build_feature_bank, feature_names
@@ -61,6 +61,24 @@ def test_there_is_a_finite_feature_for_every_name(
     features = features_of(Volume(array, grid, channels), np.argwhere(np.ones(shape)), spacing)
     assert len(features) == len(feature_names(channels))  # no name twice
     assert all(np.isfinite(values).all() for values in features.values())
+
+
+@pytest.mark.parametrize("turn_deg", [0.0, 20.0])
+def test_a_box_is_described_as_its_points_are_in_the_body_or_everywhere(phantom, turn_deg: float) -> None:
+    turn = np.deg2rad(turn_deg)
+    rotation = np.eye(4)
+    rotation[:2, :2] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+    grid = Grid(phantom.volume.grid.shape, rotation @ phantom.volume.grid.ijk_to_ras)
+    bank = build_feature_bank(Volume(phantom.volume.array / 200.0, grid, phantom.volume.channels), (3.0, 2.5, 2.5))
+    box = ((10, 11), (3, 30), (0, 32))
+    points = box_points(grid, box)
+    asked, features = bank.sample_box(grid, box)
+    assert asked.tolist() == list(range(len(points)))
+    np.testing.assert_allclose(features, bank.sample(points), atol=1e-4)
+    inside, some = bank.sample_box(grid, box, everywhere=False)
+    assert torch.equal(inside, torch.nonzero(bank.inside(points))[:, 0])
+    assert 0 < len(inside) < len(points)
+    np.testing.assert_allclose(some, features[inside], atol=1e-4)
 
 
 def test_a_ramp_has_its_slope_in_the_right_direction_and_no_curvature() -> None:

@@ -158,13 +158,15 @@ def test_levels_and_certainty_give_inner_labels_and_unknown(model: Model, phanto
 
 
 def test_the_size_of_chunks_does_not_matter(model: Model, phantom, straight: Prediction, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("semseg_core.infer.predict.POINTS_AT_ONCE", 100)
+    monkeypatch.setattr("semseg_core.infer.applier.ROWS_AT_ONCE", 100)
+    monkeypatch.setattr("semseg_core.infer.applier.SLAB_VOXELS", 3000)
     result = apply(model, phantom.volume)
     assert (result.values == straight.values).mean() > 0.9999
     np.testing.assert_allclose(result.confidence, straight.confidence, atol=1e-3)
 
 
-def test_progress_runs_to_one_and_a_cancel_ends_it(model: Model, phantom) -> None:
+def test_progress_runs_to_one_and_a_cancel_ends_it(model: Model, phantom, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("semseg_core.infer.applier.SLAB_VOXELS", 3000)
     told = []
     decoder = build_decoder(model.card.tree)
     predict(model, phantom.volume, decoder, CPU, told.append, bool)

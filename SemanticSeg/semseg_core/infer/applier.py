@@ -1,0 +1,74 @@
+"""A network and the features of one volume, ready to answer for any box of its voxels: a slice on the screen, or all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from semseg_core.data.resample import Box
+from semseg_core.errors import CancelledError
+from semseg_core.features.bank import FeatureBank
+from semseg_core.geometry import Grid
+from semseg_core.infer.decode import Decoder
+from semseg_core.models.network import PointNetwork
+
+ROWS_AT_ONCE = 1 << 13
+"""Voxels decided on at once: hidden layers of 8 MiB stay in the processor's cache."""
+
+SLAB_VOXELS = 1 << 16
+"""Voxels described at once, in whole slices: 56 features of them are 14 MiB."""
+
+
+@dataclass(frozen=True, eq=False)
+class Applier:
+    """Answers for voxels of one image.
+
+    Args:
+        bank: The image's features.
+        network: On the bank's device.
+        decoder: Turns leaf probabilities into answers; on the bank's device.
+        grid: The image's grid.
+        everywhere: Whether voxels outside the body are asked about; else they are unknown.
+    """
+
+    bank: FeatureBank
+    network: PointNetwork
+    decoder: Decoder
+    grid: Grid
+    everywhere: bool
+
+    def answer(self, box: Box, cancelled: Callable[[], bool] = bool) -> tuple[np.ndarray, np.ndarray]:
+        """Label ids, int32, and their probabilities, float32, of a box of voxels; 0 where unknown or not asked.
+
+        Args:
+            box: Part of the grid.
+            cancelled: Asked some ten times a second.
+
+        Raises:
+            CancelledError: If `cancelled` said so.
+        """
+        shape = tuple(stop - start for start, stop in box)
+        label_ids = np.zeros(shape, dtype=np.int32)
+        confidence = np.zeros(shape, dtype=np.float32)
+        self.network.eval()
+        with torch.inference_mode():
+            asked, features = self.bank.sample_box(self.grid, box, self.everywhere)
+            for places, rows in zip(asked.split(ROWS_AT_ONCE), features.split(ROWS_AT_ONCE), strict=True):
+                if cancelled():
+                    raise CancelledError("cancelled while applying the model; nothing was written")
+                answers = self.decoder(self.network(self.network.standardize(rows)).softmax(dim=1))
+                voxels = places.cpu().numpy()
+                label_ids.reshape(-1)[voxels] = answers.label_ids.cpu().numpy()
+                confidence.reshape(-1)[voxels] = answers.confidence.cpu().numpy()
+        return label_ids, confidence
+
+
+def slabs(grid: Grid) -> Iterator[Box]:
+    """Boxes of whole slices, each of about `SLAB_VOXELS`, that make up a grid."""
+    depth, rows, columns = grid.shape
+    thickness = max(1, SLAB_VOXELS // (rows * columns))
+    for start in range(0, depth, thickness):
+        yield (start, min(start + thickness, depth)), (0, rows), (0, columns)
