@@ -31,6 +31,10 @@ class TransferReport:
     added: tuple[str, ...]
     lost: tuple[str, ...]
 
+    def counts(self) -> dict[str, int]:
+        """The report in figures."""
+        return {"kept": len(self.kept), "added": len(self.added), "lost": len(self.lost)}
+
     def sentence(self) -> str:
         """The report in words."""
         parts = [f"{len(self.kept)} leaves taken over from the start model"]

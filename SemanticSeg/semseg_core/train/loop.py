@@ -70,6 +70,7 @@ class TrainingState:
         best_score: Highest mean held-back Dice over levels so far; -1 before the first.
         best_step: Step of `best`.
         dice: Last held-back Dice by level, from before those strokes were trained on.
+        averaged_from: Step at which the average was begun, anew where the marks have changed.
     """
 
     network: PointNetwork
@@ -84,6 +85,7 @@ class TrainingState:
     best_score: float = -1.0
     best_step: int = 0
     dice: dict[str, float] = field(default_factory=dict)
+    averaged_from: int = 0
 
 
 def start_state(network: PointNetwork, config: TrainConfig) -> TrainingState:
@@ -127,7 +129,7 @@ def fine_tune(
         Whether it was cancelled.
     """
     device = next(state.network.parameters()).device
-    rows_on_device = _Rows(rows, device)
+    drawer = RowDrawer(rows, device)
     scorer = HeldBackScorer(rows.features[0, rows.held].to(device), rows.targets[rows.held], tree)
     earlier = state.seconds
     reported = checkpointed = time.monotonic()
@@ -143,8 +145,8 @@ def fine_tune(
         stopped = not over and cancelled()
         if over or stopped:
             break
-        batch_loss = _step(state, rows_on_device, loss, config, autocast)
-        state.loss = batch_loss if state.step == 1 else 0.95 * state.loss + 0.05 * batch_loss
+        features, targets = drawer.draw(config.batch_size, state.generator, _holding_back(state))
+        take_step(state, features, targets, loss, config, _learning_rate(config, state), autocast)
         if state.planned_steps and state.step > TIMED_STEPS and state.step % max(1, state.planned_steps // SCORES) == 0:
             _keep(state, scorer, on_event)
         if now - reported >= REPORT_EVERY_S and state.planned_steps:
@@ -164,7 +166,7 @@ def fine_tune(
     return stopped
 
 
-class _Rows:
+class RowDrawer:
     """The rows on the device, drawn batch by batch."""
 
     def __init__(self, rows: TrainingRows, device: torch.device) -> None:
@@ -173,36 +175,50 @@ class _Rows:
         self._all = _cumulative(rows.weights)
         self._training = _cumulative(rows.weights * ~rows.held)
 
-    def draw(self, config: TrainConfig, holding_back: bool, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """One batch: features (n, F) of a random variant of each drawn mark, and targets (n,)."""
-        uniform = torch.rand(config.batch_size, generator=generator, dtype=torch.float64)
+    def draw(self, count: int, generator: torch.Generator, holding_back: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
+        """One batch: features (count, F) of a random variant of each drawn mark, and targets (count,)."""
+        uniform = torch.rand(count, generator=generator, dtype=torch.float64)
         cumulative = self._training if holding_back else self._all
         chosen = torch.searchsorted(cumulative, uniform, right=True).clamp_max(len(self.targets) - 1)
-        variant = torch.randint(len(self.features), (config.batch_size,), generator=generator)
+        variant = torch.randint(len(self.features), (count,), generator=generator)
         device = self.features.device
         return self.features[variant.to(device), chosen.to(device)], self.targets[chosen.to(device)]
 
 
-def _step(state: TrainingState, rows: _Rows, loss: torch.nn.Module, config: TrainConfig, autocast: torch.dtype | None) -> float:
-    """One optimizer step; the loss of its batch."""
-    rate = config.learning_rate * min(1.0, (state.step + 1) / WARM_UP_STEPS)
-    if state.step > WARM_UP_STEPS and state.planned_steps:
-        done = (state.step - WARM_UP_STEPS) / max(1, state.planned_steps - WARM_UP_STEPS)
-        rate *= 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
-    features, targets = rows.draw(config, _holding_back(state), state.generator)
+def take_step(
+    state: TrainingState,
+    features: torch.Tensor,
+    targets: torch.Tensor,
+    loss: torch.nn.Module,
+    config: TrainConfig,
+    learning_rate: float,
+    autocast: torch.dtype | None = None,
+) -> None:
+    """One optimizer step on a batch, which changes the state in place."""
     network = state.network.train()
     inputs = _augmented(network.standardize(features), config, state.generator)
     with torch.autocast(inputs.device.type, dtype=autocast, enabled=autocast is not None):
         logits = network(inputs)
     batch_loss = loss(logits.float(), targets)
-    state.optimizer.step(batch_loss, rate)
+    state.optimizer.step(batch_loss, learning_rate)
     state.step += 1
     with torch.no_grad():
         # Early on the average follows the network, so that a run cancelled after seconds keeps something of use.
-        keep = min(AVERAGE_DECAY, state.step / (state.step + 9.0))
+        averaged = state.step - state.averaged_from
+        keep = min(AVERAGE_DECAY, averaged / (averaged + 9.0))
         for mean, value in zip(state.average.parameters(), network.parameters(), strict=True):
             mean.lerp_(value, 1.0 - keep)
-    return batch_loss.item()
+    value = batch_loss.item()
+    state.loss = value if state.step == 1 else 0.95 * state.loss + 0.05 * value
+
+
+def _learning_rate(config: TrainConfig, state: TrainingState) -> float:
+    """Linear warm-up, then a cosine down to nothing."""
+    rate = config.learning_rate * min(1.0, (state.step + 1) / WARM_UP_STEPS)
+    if state.step > WARM_UP_STEPS and state.planned_steps:
+        done = (state.step - WARM_UP_STEPS) / max(1, state.planned_steps - WARM_UP_STEPS)
+        rate *= 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
+    return rate
 
 
 def _augmented(inputs: torch.Tensor, config: TrainConfig, generator: torch.Generator) -> torch.Tensor:

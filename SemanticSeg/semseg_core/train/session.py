@@ -20,13 +20,11 @@ import torch
 from semseg_core import __version__
 from semseg_core.data.cases import CaseFiles
 from semseg_core.data.images import read_volume
-from semseg_core.data.intensity import IntensityRule, choose_rules, normalize
-from semseg_core.data.resample import anatomical_grid, anatomical_spacing
+from semseg_core.data.intensity import normalize
 from semseg_core.data.scribbles import read_scribbles
 from semseg_core.data.volume import Volume
 from semseg_core.device import choose_device, choose_precision, memory_guard
-from semseg_core.errors import CancelledError, InputError, ModelError
-from semseg_core.features.bank import feature_names
+from semseg_core.errors import CancelledError, InputError
 from semseg_core.labels.formats.own_json import to_text
 from semseg_core.labels.tree import LabelTree
 from semseg_core.losses.catalog import DEFAULT_LOSS
@@ -34,8 +32,7 @@ from semseg_core.losses.table import build_loss
 from semseg_core.models.card import ModelCard
 from semseg_core.models.directory import CARD, load_model, require_model_directory, save_model
 from semseg_core.models.model import Model
-from semseg_core.models.network import NetworkShape, PointNetwork
-from semseg_core.models.transfer import transfer
+from semseg_core.models.transfer import TransferReport
 from semseg_core.sparse.scribbles import SparseLabels
 from semseg_core.sparse.statistics import warnings
 from semseg_core.train.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
@@ -43,6 +40,7 @@ from semseg_core.train.config import TrainConfig
 from semseg_core.train.events import Done, EventSink, Note, Progress, Stage
 from semseg_core.train.loop import TrainingState, fine_tune, start_state
 from semseg_core.train.rows import TrainingRows, case_rows, combine
+from semseg_core.train.start import starting_card, starting_network
 
 OUTSIDE_SHARE = 0.1
 """From this share of a label's marks outside the body on, air counts as labelled, and the model answers everywhere.
@@ -109,8 +107,10 @@ def fine_tune_files(
         channels = channels or (earlier.card.channels if earlier else tree.channels)
         loaded = _read_cases(tree, cases, channels, unknown_values, on_event)
         _warn(loaded, tree, on_event)
-        card = _card(loaded, tree, config, earlier)
-        network, started_from = _network(card, earlier, config, on_event)
+        card = starting_card([case.volume for case in loaded], tree, config, earlier)
+        network, report = starting_network(card, earlier, config.seed)
+        if report is not None:
+            on_event(Note(report.sentence()))
         card = replace(card, network=network.shape)
         on_event(Stage("Computing features"))
         rows, variants = _rows(loaded, card, config, started, on_event, cancelled)
@@ -141,7 +141,7 @@ def fine_tune_files(
     if state.step == 0:
         raise CancelledError("cancelled before the first training step; nothing was written")
     used = replace(config, variants=variants, precision="float32" if autocast is None else "bfloat16")
-    summary = _summary(state, rows, loaded, used, started_from, device, stopped)
+    summary = _summary(state, rows, loaded, used, report, device, stopped)
     save_model(folder, Model(replace(card, training=summary), state.best))
     if stopped:
         raise CancelledError(
@@ -173,51 +173,6 @@ def _warn(cases: Sequence[Case], tree: LabelTree, on_event: EventSink) -> None:
     """Tell what is thin about the scribbles of a single case; of several, one may supply what another lacks."""
     for warning in warnings(cases[0].marks, tree) if len(cases) == 1 else ():
         on_event(Note(warning, "warning"))
-
-
-def _card(cases: Sequence[Case], tree: LabelTree, config: TrainConfig, earlier: Model | None) -> ModelCard:
-    """The card before training: a start model's rules and spacing, else those that fit the cases."""
-    if earlier is not None:
-        if cases[0].volume.channels != earlier.card.channels:
-            raise ModelError(
-                f"start model: takes channels {', '.join(earlier.card.channels)}, the cases have "
-                f"{', '.join(cases[0].volume.channels)}; give the same channels, in the same order, with --channels"
-            )
-        return replace(earlier.card, tree=tree, loss=config.loss or DEFAULT_LOSS, training={})
-    rules = choose_rules(cases[0].volume)
-    return ModelCard(
-        tree=tree,
-        channels=cases[0].volume.channels,
-        rules=rules,
-        spacing_mm=_working_spacing(cases, config.max_voxels),
-        network=NetworkShape(inputs=_input_count(rules)),
-        loss=config.loss or DEFAULT_LOSS,
-        everywhere=False,
-    )
-
-
-def _input_count(rules: tuple[IntensityRule, ...]) -> int:
-    return len(feature_names(tuple(str(index) for index in range(len(rules)))))
-
-
-def _working_spacing(cases: Sequence[Case], max_voxels: int) -> tuple[float, float, float]:
-    """Median spacing of the cases along S, A, R, coarsened alike in all directions until the largest case fits."""
-    spacing = np.median([anatomical_spacing(case.volume.grid) for case in cases], axis=0)
-    while max(anatomical_grid(case.volume.grid, tuple(spacing)).voxel_count for case in cases) > max_voxels:
-        spacing = spacing * 1.05
-    return tuple(round(float(value), 4) for value in spacing)
-
-
-def _network(
-    card: ModelCard, earlier: Model | None, config: TrainConfig, on_event: EventSink
-) -> tuple[PointNetwork, dict[str, object] | None]:
-    """The network to start from, and what was taken over."""
-    torch.manual_seed(config.seed)
-    if earlier is None:
-        return PointNetwork(card.network, len(card.tree.leaves)), None
-    network, report = transfer(earlier, card.tree)
-    on_event(Note(report.sentence()))
-    return network, {"kept": len(report.kept), "added": len(report.added), "lost": len(report.lost)}
 
 
 def _rows(
@@ -268,7 +223,7 @@ def _summary(
     rows: TrainingRows,
     cases: Sequence[Case],
     config: TrainConfig,
-    started_from: dict[str, object] | None,
+    report: TransferReport | None,
     device: torch.device,
     stopped: bool,
 ) -> dict[str, object]:
@@ -288,6 +243,6 @@ def _summary(
         "cases": len(cases),
         "voxels": len(rows.targets),
         "held_back_voxels": int(rows.held.sum()),
-        "start": started_from,
+        "start": None if report is None else report.counts(),
         "cancelled": stopped,
     }

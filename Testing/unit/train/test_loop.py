@@ -186,27 +186,23 @@ def test_progress_stays_within_its_bounds(
 
 
 def test_held_back_marks_are_drawn_only_near_the_end(make_rows: Make) -> None:
-    rows, config, generator = make_rows(held_share=0.5), TrainConfig(batch_size=4096), torch.Generator().manual_seed(0)
+    rows, generator = make_rows(held_share=0.5), torch.Generator().manual_seed(0)
     marked = TrainingRows(rows.features.clone(), rows.targets, rows.weights, rows.held, 0.0)
     marked.features[..., 0] = rows.held.float()
-    drawn = loop._Rows(marked, torch.device("cpu"))
-    early, _ = drawn.draw(config, True, generator)
-    late, _ = drawn.draw(config, False, generator)
+    drawn = loop.RowDrawer(marked, torch.device("cpu"))
+    early, _ = drawn.draw(4096, generator, holding_back=True)
+    late, _ = drawn.draw(4096, generator)
     assert early[:, 0].sum() == 0
     assert late[:, 0].mean().item() == pytest.approx(0.5, abs=0.05)
 
 
 def test_marks_are_drawn_by_their_weight_and_from_every_variant(make_rows: Make) -> None:
-    rows, config, generator = (
-        make_rows(held_share=0.0, variants=3),
-        TrainConfig(batch_size=8192),
-        torch.Generator().manual_seed(0),
-    )
+    rows, generator = make_rows(held_share=0.0, variants=3), torch.Generator().manual_seed(0)
     features = torch.zeros_like(rows.features)
     features[..., 0] = torch.arange(4.0)[:, None]
     weights = torch.where(rows.targets == rows.targets[0], 0.7, 0.1)
-    drawn = loop._Rows(TrainingRows(features, rows.targets, weights / weights.sum(), rows.held, 0.0), torch.device("cpu"))
-    batch, targets = drawn.draw(config, True, generator)
+    drawn = loop.RowDrawer(TrainingRows(features, rows.targets, weights / weights.sum(), rows.held, 0.0), torch.device("cpu"))
+    batch, targets = drawn.draw(8192, generator, holding_back=True)
     assert torch.bincount(batch[:, 0].long()).div(8192).tolist() == pytest.approx([0.25] * 4, abs=0.03)
     assert (targets == rows.targets[0]).float().mean().item() == pytest.approx(0.7, abs=0.03)
 

@@ -1,0 +1,64 @@
+"""Where a training starts: the card and the network, from what the images and an earlier model give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from semseg_core.data.intensity import choose_rules
+from semseg_core.data.resample import anatomical_grid, anatomical_spacing
+from semseg_core.data.volume import Volume
+from semseg_core.errors import ModelError
+from semseg_core.features.bank import feature_names
+from semseg_core.labels.tree import LabelTree
+from semseg_core.losses.catalog import DEFAULT_LOSS
+from semseg_core.models.card import ModelCard
+from semseg_core.models.model import Model
+from semseg_core.models.network import NetworkShape, PointNetwork
+from semseg_core.models.transfer import TransferReport, transfer
+from semseg_core.train.config import TrainConfig
+
+
+def starting_card(volumes: Sequence[Volume], tree: LabelTree, config: TrainConfig, earlier: Model | None) -> ModelCard:
+    """The card before training: a start model's rules and spacing, else those that fit the images.
+
+    Raises:
+        ModelError: If the start model takes other channels.
+    """
+    channels = volumes[0].channels
+    if earlier is not None:
+        if channels != earlier.card.channels:
+            raise ModelError(
+                f"start model: takes channels {', '.join(earlier.card.channels)}, the cases have "
+                f"{', '.join(channels)}; give the same channels, in the same order, with --channels"
+            )
+        return replace(earlier.card, tree=tree, loss=config.loss or DEFAULT_LOSS, training={})
+    rules = choose_rules(volumes[0])
+    return ModelCard(
+        tree=tree,
+        channels=channels,
+        rules=rules,
+        spacing_mm=_working_spacing(volumes, config.max_voxels),
+        network=NetworkShape(inputs=len(feature_names(tuple(str(index) for index in range(len(rules)))))),
+        loss=config.loss or DEFAULT_LOSS,
+        everywhere=False,
+    )
+
+
+def starting_network(card: ModelCard, earlier: Model | None, seed: int) -> tuple[PointNetwork, TransferReport | None]:
+    """The network to start from, and what was taken over from an earlier model."""
+    torch.manual_seed(seed)
+    if earlier is None:
+        return PointNetwork(card.network, len(card.tree.leaves)), None
+    return transfer(earlier, card.tree)
+
+
+def _working_spacing(volumes: Sequence[Volume], max_voxels: int) -> tuple[float, float, float]:
+    """Median spacing of the images along S, A, R, coarsened alike in all directions until the largest fits."""
+    spacing = np.median([anatomical_spacing(volume.grid) for volume in volumes], axis=0)
+    while max(anatomical_grid(volume.grid, tuple(spacing)).voxel_count for volume in volumes) > max_voxels:
+        spacing = spacing * 1.05
+    return tuple(round(float(value), 4) for value in spacing)
