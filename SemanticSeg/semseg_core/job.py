@@ -89,11 +89,12 @@ class PredictJob:
 
     model: str
     images: tuple[str, ...]
-    output: str
+    output: str | None = None
     level: int | str = "leaf"
     min_confidence: float = 0.0
     confidence: str | None = None
     device: str = "auto"
+    paths: str | None = None
 
     def execute(self, on_event: EventSink, cancelled: Callable[[], bool]) -> None:
         """Carry the job out."""
@@ -110,15 +111,16 @@ class PredictJob:
             self.min_confidence,
             self.confidence,
             self.device,
+            self.paths,
         )
 
     def located(self, folder: Path) -> PredictJob:
         """The job with relative paths starting at a folder."""
-        confidence = None if self.confidence is None else _at(folder, self.confidence)
+        files = {
+            name: _at(folder, path) for name in ("output", "confidence", "paths") if (path := getattr(self, name)) is not None
+        }
         images = tuple(_at(folder, image) for image in self.images)
-        return dataclasses.replace(
-            self, model=_at(folder, self.model), images=images, output=_at(folder, self.output), confidence=confidence
-        )
+        return dataclasses.replace(self, model=_at(folder, self.model), images=images, **files)
 
 
 Job = FineTuneJob | PredictJob
@@ -176,8 +178,10 @@ def _job(kind: type[FineTuneJob] | type[PredictJob], arguments: Mapping[str, obj
     strange = sorted(set(arguments) - known)
     if strange:
         raise InputError(f"job {path}: argument '{strange[0]}' is unknown; the arguments are {', '.join(sorted(known))}")
+    needed = {item.name for item in dataclasses.fields(kind) if item.default is item.default_factory is dataclasses.MISSING}
     try:
-        return kind(**{name: _FIELDS.get(name, _text_or_none)(value) for name, value in arguments.items()})
+        read = {name: _FIELDS.get(name, _text_or_none)(value) for name, value in arguments.items()}
+        return kind(**{name: value for name, value in read.items() if value is not None or name not in needed})
     except (TypeError, KeyError) as error:
         raise InputError(f"job {path}: an argument is missing or has the wrong type ({error}); write it again") from error
 
@@ -201,7 +205,7 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 _FIELDS: dict[str, Callable[[object], object]] = {
-    **dict.fromkeys(("tree", "output", "model", "device"), _text),
+    **dict.fromkeys(("tree", "model", "device"), _text),
     **dict.fromkeys(("images", "channels"), _texts),
     "unknown_values": lambda value: tuple(_checked(item, int) for item in _checked(value, list)),
     "cases": lambda value: tuple(CaseFiles(_texts(case["images"]), _text(case["scribbles"])) for case in _checked(value, list)),

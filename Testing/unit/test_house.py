@@ -31,7 +31,8 @@ start = time.process_time()
 import numpy
 numpy_alone = time.process_time() - start
 import semseg_core.labels, semseg_core.sparse
-names = ["data.volume", "errors", "files", "geometry", "losses.catalog", "losses.expression", "train.config", "train.events"]
+names = ["data.answer_paths", "data.volume", "errors", "files", "geometry", "losses.catalog", "losses.expression"]
+names += ["train.config", "train.events"]
 names = [f"semseg_core.{name}" for name in names]
 for package in (semseg_core.labels, semseg_core.sparse):
     names += [module.name for module in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]

@@ -79,7 +79,9 @@ def test_an_unknown_command_is_told(tmp_path: Path, command: object) -> None:
 
 
 WRONG = [
-    ("predict", {"output": None}, "missing or has the wrong type"),
+    ("predict", {"output": 5}, "missing or has the wrong type"),
+    ("predict", {"paths": 5}, "missing or has the wrong type"),
+    ("finetune", {"output": None}, "missing or has the wrong type"),
     ("predict", {"images": "i.nii"}, "missing or has the wrong type"),
     ("predict", {"images": [1]}, "missing or has the wrong type"),
     ("predict", {"model": 5}, "missing or has the wrong type"),
@@ -111,8 +113,8 @@ def test_wrong_arguments_are_told(tmp_path: Path, command: str, fields: dict, wo
 
 
 def test_a_missing_argument_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="missing .* 'output'"):
-        load_job(write(tmp_path, {"schema": 1, "command": "predict", "arguments": {"model": "m", "images": ["i"]}}))
+    with pytest.raises(InputError, match="missing .* 'images'"):
+        load_job(write(tmp_path, {"schema": 1, "command": "predict", "arguments": {"model": "m", "output": "o"}}))
 
 
 def test_a_missing_folder_or_job_is_told(tmp_path: Path) -> None:

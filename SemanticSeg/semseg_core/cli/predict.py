@@ -21,9 +21,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "images", metavar="IMAGE[,IMAGE2…]", type=split_images, help="image file, or its channels in the model's order"
     )
-    parser.add_argument(
-        "-o", "--output", required=True, metavar="OUT", help="OUT.seg.nrrd, or OUT.nii.gz with a color table beside it"
-    )
+    parser.add_argument("-o", "--output", metavar="OUT", help="OUT.seg.nrrd, or OUT.nii.gz with a color table beside it")
     parser.add_argument(
         "--level",
         type=parse_level,
@@ -35,6 +33,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--min-confidence", type=float, metavar="P", help="below this probability a voxel is unknown (default: 0; auto: 0.5)"
     )
     parser.add_argument("--confidence", metavar="OUT2", help="write the confidence map here")
+    parser.add_argument("--paths", metavar="FILE.npz", help="write the answers of every certainty here, for the Slicer panel")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda:N|mps", help="where to compute (default: auto)")
     parser.set_defaults(run=run)
 
@@ -50,9 +49,11 @@ def run(arguments: argparse.Namespace, on_event: EventSink, cancelled: Callable[
         min_confidence=default if arguments.min_confidence is None else arguments.min_confidence,
         confidence=arguments.confidence,
         device=arguments.device,
+        paths=arguments.paths,
     ).execute(on_event, cancelled)
     if arguments.progress != "json":
-        print(f"Segmentation written to {arguments.output}.")
+        written = [path for path in (arguments.output, arguments.paths) if path is not None]
+        print(f"Segmentation written to {' and '.join(written)}.")
 
 
 def parse_level(text: str) -> int | str:

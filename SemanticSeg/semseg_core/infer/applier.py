@@ -53,17 +53,25 @@ class Applier:
         shape = tuple(stop - start for start, stop in box)
         label_ids = np.zeros(shape, dtype=np.int32)
         confidence = np.zeros(shape, dtype=np.float32)
+        for voxels, probabilities in self.probabilities(box, cancelled):
+            answers = self.decoder(probabilities)
+            label_ids.reshape(-1)[voxels] = answers.label_ids.cpu().numpy()
+            confidence.reshape(-1)[voxels] = answers.confidence.cpu().numpy()
+        return label_ids, confidence
+
+    def probabilities(self, box: Box, cancelled: Callable[[], bool] = bool) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
+        """Numbers of voxels within a box, counted in C order, and their probabilities, (n, L); a few thousand at a time.
+
+        Raises:
+            CancelledError: If `cancelled` said so.
+        """
         self.network.eval()
         with torch.inference_mode():
             asked, features = self.bank.sample_box(self.grid, box, self.everywhere)
             for places, rows in zip(asked.split(ROWS_AT_ONCE), features.split(ROWS_AT_ONCE), strict=True):
                 if cancelled():
                     raise CancelledError("cancelled while applying the model; nothing was written")
-                answers = self.decoder(self.network(self.network.standardize(rows)).softmax(dim=1))
-                voxels = places.cpu().numpy()
-                label_ids.reshape(-1)[voxels] = answers.label_ids.cpu().numpy()
-                confidence.reshape(-1)[voxels] = answers.confidence.cpu().numpy()
-        return label_ids, confidence
+                yield places.cpu().numpy(), self.network(self.network.standardize(rows)).softmax(dim=1)
 
 
 def slabs(grid: Grid) -> Iterator[Box]:

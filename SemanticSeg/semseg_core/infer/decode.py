@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from semseg_core.data.answer_paths import STEPS
 from semseg_core.errors import InputError, LabelTreeError, ShapeError
 from semseg_core.labels.encode import path_lengths
 from semseg_core.labels.tree import UNKNOWN, Label, LabelTree
@@ -79,6 +80,17 @@ class Decoder(torch.nn.Module):
         raise NotImplementedError
 
 
+class PathRows(NamedTuple):
+    """The likeliest path of each row, as `data/answer_paths.py` keeps it.
+
+    `leaves`, (N,) int32, are numbers of leaves counted from 1, 0 where the probabilities are no numbers. `shares`, (height, N)
+    uint8, are probabilities in half percents, rounded down.
+    """
+
+    leaves: torch.Tensor
+    shares: torch.Tensor
+
+
 class CutDecoder(Decoder):
     """The best of labels that divide the leaves among them: the leaves themselves, or a level.
 
@@ -126,25 +138,55 @@ class BackOffDecoder(Decoder):
         self.register_buffer("membership", _membership(tree, inner), persistent=False)
         columns = {label.id: column for column, label in enumerate(labels)}
         families = [[columns[child.id] for child in tree.children(label.id)] for label in labels]
-        table = np.full((len(labels), max(map(len, families))), len(labels))  # one past the end: a column of -1
+        table = np.full((len(labels), max(1, max(map(len, families)))), len(labels))  # one past the end: a column of -1
         for row, family in zip(table, families, strict=True):
             row[: len(family)] = family
         self.register_buffer("families", torch.from_numpy(table), persistent=False)
 
+    def paths(self, probabilities: torch.Tensor) -> PathRows:
+        """The whole path down to a leaf, which holds the answers of every threshold.
+
+        Args:
+            probabilities: (N, L), as for `forward`.
+        """
+        chunks = [self._path(chunk.float()) for chunk in probabilities.split(CHUNK_ROWS)]
+        return PathRows(torch.cat([leaves for leaves, _ in chunks]), torch.cat([shares for _, shares in chunks], dim=1))
+
+    def _path(self, probabilities: torch.Tensor) -> PathRows:
+        masses = self._masses(probabilities)
+        answers = torch.full((len(probabilities),), self.root, device=probabilities.device)
+        share = masses[:, self.root]
+        shares = []
+        for _ in range(max(self.height, 1)):
+            best, below = self._likeliest_child(masses, answers)
+            inner = best >= 0  # a leaf has no children, and stays
+            answers = torch.where(inner, below, answers)
+            share = torch.where(inner, torch.minimum(best, share), share)
+            shares.append(((share + ROUNDING) * STEPS).floor().clamp(0, STEPS).nan_to_num(0.0).to(torch.uint8))
+        return PathRows(torch.where(share.isnan(), 0, answers + 1).int(), torch.stack(shares))
+
     def _decide(self, probabilities: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        count = len(probabilities)
-        nothing = probabilities.new_full((count, 1), -1.0)
-        masses = torch.cat((probabilities, probabilities @ self.membership, nothing), dim=1)
-        answers = torch.full((count,), self.root, device=probabilities.device)
+        masses = self._masses(probabilities)
+        answers = torch.full((len(probabilities),), self.root, device=probabilities.device)
         confidence = masses[:, self.root]
         for depth in range(self.height):
-            family = self.families[answers]
-            best, which = masses.gather(1, family).max(dim=1)
+            best, below = self._likeliest_child(masses, answers)
             # The first step is always made: its probability is what an unknown voxel reports.
             going = (best >= self.min_confidence - ROUNDING) if depth else torch.ones_like(best, dtype=torch.bool)
-            answers = torch.where(going, family.gather(1, which[:, None]).squeeze(1), answers)
+            answers = torch.where(going, below, answers)
             confidence = torch.where(going, best, confidence)
         return answers, confidence
+
+    def _masses(self, probabilities: torch.Tensor) -> torch.Tensor:
+        """Probability of every label, and a last column of -1 for children that are not there."""
+        nothing = probabilities.new_full((len(probabilities), 1), -1.0)
+        return torch.cat((probabilities, probabilities @ self.membership, nothing), dim=1)
+
+    def _likeliest_child(self, masses: torch.Tensor, answers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Probability, -1 where there is none, and column of the most probable child of each row's label."""
+        family = self.families[answers]
+        best, which = masses.gather(1, family).max(dim=1)
+        return best, family.gather(1, which[:, None]).squeeze(1)
 
 
 def build_decoder(tree: LabelTree, level: int | str = "leaf", min_confidence: float = 0.0, minimum_cost: bool = False) -> Decoder:

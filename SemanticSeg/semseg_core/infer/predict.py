@@ -12,14 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from semseg_core.data.answer_paths import AnswerPaths, smallest_dtype
 from semseg_core.data.intensity import normalize
 from semseg_core.data.volume import Volume
 from semseg_core.errors import InputError
 from semseg_core.features.bank import build_feature_bank
 from semseg_core.geometry import Grid
 from semseg_core.infer.applier import Applier, slabs
-from semseg_core.infer.decode import Decoder
+from semseg_core.infer.decode import BackOffDecoder, Decoder
 from semseg_core.labels.encode import ids_to_values
+from semseg_core.labels.tree import LabelTree
 from semseg_core.models.model import Model
 
 
@@ -31,11 +33,13 @@ class Prediction:
         values: Label values of the model's tree, (D, H, W) int32; 0 where unknown.
         confidence: Probability of the answer, (D, H, W) float32 in 0…1; 0 where nothing was asked (air).
         grid: The input's own grid.
+        paths: The answers at every certainty, where asked for.
     """
 
     values: np.ndarray
     confidence: np.ndarray
     grid: Grid
+    paths: AnswerPaths | None = None
 
 
 def predict(
@@ -45,6 +49,7 @@ def predict(
     device: torch.device,
     on_fraction: Callable[[float], None],
     cancelled: Callable[[], bool],
+    keep_paths: bool = False,
 ) -> Prediction:
     """Label every voxel of a volume.
 
@@ -55,6 +60,7 @@ def predict(
         device: Where to compute.
         on_fraction: Told the share done, 0…1.
         cancelled: Asked some ten times a second.
+        keep_paths: Whether to keep the answers at every certainty, too.
 
     Raises:
         InputError: If a channel is missing.
@@ -69,8 +75,42 @@ def predict(
     applier = Applier(bank, model.network.to(device), decoder.to(device), volume.grid, model.card.everywhere)
     ids = np.zeros(volume.grid.shape, dtype=np.int32)
     confidence = np.zeros(volume.grid.shape, dtype=np.float32)
-    for box in slabs(volume.grid):
-        (start, stop), *_ = box
-        ids[start:stop], confidence[start:stop] = applier.answer(box, cancelled)
-        on_fraction(stop / volume.grid.shape[0])
-    return Prediction(ids_to_values(ids, model.card.tree), confidence, volume.grid)
+    recorder = PathRecorder(model.card.tree, volume.grid, device) if keep_paths else None
+    with torch.inference_mode():
+        for box in slabs(volume.grid):
+            (start, stop), *_ = box
+            for voxels, probabilities in applier.probabilities(box, cancelled):
+                answers = applier.decoder(probabilities)
+                ids[start:stop].reshape(-1)[voxels] = answers.label_ids.cpu().numpy()
+                confidence[start:stop].reshape(-1)[voxels] = answers.confidence.cpu().numpy()
+                if recorder is not None:
+                    recorder.add(start, voxels, probabilities)
+            on_fraction(stop / volume.grid.shape[0])
+    paths = None if recorder is None else recorder.paths()
+    return Prediction(ids_to_values(ids, model.card.tree), confidence, volume.grid, paths)
+
+
+class PathRecorder:
+    """Gathers, voxel by voxel, the paths that hold the answers of every certainty.
+
+    Args:
+        tree: The model's tree.
+        grid: The image's grid.
+        device: Where the probabilities are.
+    """
+
+    def __init__(self, tree: LabelTree, grid: Grid, device: torch.device) -> None:
+        self._tree, self._grid = tree, grid
+        self._decoder = BackOffDecoder(tree, 0.0).to(device)
+        self._leaves = np.zeros(grid.shape, dtype=smallest_dtype(len(tree.leaves)))
+        self._shares = np.zeros((max(tree.height, 1), *grid.shape), dtype=np.uint8)
+
+    def add(self, start: int, voxels: np.ndarray, probabilities: torch.Tensor) -> None:
+        """Keep the paths of voxels, counted in C order from the first voxel of a slice on."""
+        rows = self._decoder.paths(probabilities)
+        self._leaves[start:].reshape(-1)[voxels] = rows.leaves.cpu().numpy()
+        self._shares[:, start:].reshape(len(self._shares), -1)[:, voxels] = rows.shares.cpu().numpy()
+
+    def paths(self) -> AnswerPaths:
+        """What was gathered; voxels never asked about are unknown."""
+        return AnswerPaths(self._tree, self._grid, self._leaves, self._shares)

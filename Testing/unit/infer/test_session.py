@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from semseg_core.data.answer_paths import AnswerPaths
 from semseg_core.data.images import read_label_map, read_volume
 from semseg_core.data.segmentation import read_segmentation
 from semseg_core.errors import CancelledError, InputError, LabelTreeError, ModelError, SemSegError
 from semseg_core.infer.session import predict_files
+from semseg_core.labels.encode import ids_to_values
+from semseg_core.models.directory import load_card
 from semseg_core.train.events import Done, Event, Progress, Stage, ignore
 
 
@@ -47,6 +50,32 @@ def test_the_files_are_written_and_told_in_the_end(apply: Callable, tmp_path: Pa
     assert sure.min() >= 0.0
     assert 0.9 < sure.max() <= 1.0
     assert (sure[result.array == 0] == 0).all()
+
+
+def test_paths_hold_what_other_certainties_would_have_answered(apply: Callable, tmp_path: Path, phantom, trained) -> None:
+    events = apply(None, paths_output=tmp_path / "answers.npz")
+    assert events[-1].outputs == (str(tmp_path / "answers.npz"),)
+    assert [path.name for path in tmp_path.iterdir()] == ["answers.npz"], "nothing that was not asked for"
+    tree = load_card(trained.folder).tree
+    paths = AnswerPaths.load(tmp_path / "answers.npz", tree)
+    assert paths.grid.same_as(phantom.volume.grid, 1e-4)
+    for level, threshold in (("auto", 0.5), ("auto", 0.9), (1, 0.0)):
+        options = {"level": level, "min_confidence": threshold}
+        apply(tmp_path / "out.nii.gz", confidence_output=tmp_path / "sure.nii.gz", **options)
+        expected = read_label_map(tmp_path / "out.nii.gz").array
+        answers = paths.decide(threshold, level)
+        np.testing.assert_array_equal(ids_to_values(answers.label_ids, tree), expected)
+        sure = read_volume([tmp_path / "sure.nii.gz"]).array[0]
+        assert np.abs(paths.confidence(threshold, level) - sure).max() < 0.0051
+
+
+def test_nothing_to_write_is_refused(apply: Callable, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing is to be written"):
+        apply(None)
+    with pytest.raises(InputError, match="nothing is to be written"):
+        apply(None, confidence_output=tmp_path / "sure.nii.gz")
+    with pytest.raises(InputError, match=r"\.npz"):
+        apply(None, paths_output=tmp_path / "answers.nii.gz")
 
 
 def test_both_kinds_of_file_hold_the_same(apply: Callable, tmp_path: Path, phantom) -> None:
