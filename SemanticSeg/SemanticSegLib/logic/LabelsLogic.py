@@ -16,14 +16,14 @@ import slicer
 
 from SemanticSegLib.logic.Signal import Signal
 from SemanticSegLib.logic.TreeHistory import EditStep, TakeBack, TreeHistory, nothingToTakeBack
-from SemanticSegLib.nodes.ForeignTrees import treeFromColors, treeFromSegmentation
+from SemanticSegLib.nodes.ForeignTrees import Grouping, treeFromColors, treeFromSegmentation
 from SemanticSegLib.nodes.TreeNodes import addTree, readTree, treeNodes, writeTree
 from semseg_core.data.segments import PATH_TAG, TERMINOLOGY_TAG, Segment, match_segments, segment_tags
 from semseg_core.errors import LabelTreeError
 from semseg_core.labels import edit
 from semseg_core.labels.colors import Color
 from semseg_core.labels.edit import Edit, Remap
-from semseg_core.labels.reading import load_tree, save_tree
+from semseg_core.labels.reading import ReadTree, load_tree, save_tree
 from semseg_core.labels.tree import Label, LabelTree, Terminology
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class LabelsLogic:
         carryMarks: Moves marks after a remap, all ids at once (a remap may exchange two), and returns what puts them back.
             Where it puts back, a voxel painted since then keeps its paint.
         marksOf: Number of marked voxels by label id, for those that have any.
+        confirmLoss: Asked before another tree is taken that has no label for so many marked voxels; False keeps the old tree.
     """
 
     def __init__(self, scene: slicer.vtkMRMLScene, parameters: SemanticSegParameterNode) -> None:
@@ -54,7 +55,8 @@ class LabelsLogic:
         self.visibilityChanged = Signal()
         self.carryMarks: Callable[[Remap], TakeBack] = lambda _remap: nothingToTakeBack
         self.marksOf: Callable[[Iterable[int]], dict[int, int]] = lambda _labelIds: {}
-        self._scene = scene
+        self.confirmLoss: Callable[[int], bool] = lambda _voxels: True
+        self.scene = scene
         self._history = TreeHistory()
         self._tree: LabelTree | None = None
         self._hidden: frozenset[int] = frozenset()
@@ -69,14 +71,14 @@ class LabelsLogic:
         """Take the tree that a parameter node names, else the first one in the scene; forgets what could be undone."""
         self._parameters = parameters
         if parameters.tree is None:
-            parameters.tree = next(iter(treeNodes(self._scene)), None)
+            parameters.tree = next(iter(treeNodes(self.scene)), None)
         self._observe(parameters.tree)
         self._read()
 
     def cleanup(self) -> None:
         """Stop observing the scene."""
         self._observe(None)
-        self._scene.RemoveObserver(self._sceneObserver)
+        self.scene.RemoveObserver(self._sceneObserver)
 
     # What is there
 
@@ -102,6 +104,12 @@ class LabelsLogic:
         if labelId != self._parameters.currentLabelId:
             self._parameters.currentLabelId = labelId
             self.currentChanged.emit(labelId)
+
+    def topmost(self, labelIds: Iterable[int]) -> tuple[int, ...]:
+        """Those that lie below no other one of them, in the order of the tree."""
+        tree, chosen = self._require(), set(labelIds)
+        ordered = sorted(chosen, key=tree.position)
+        return tuple(labelId for labelId in ordered if not any(above.id in chosen for above in tree.ancestors(labelId)))
 
     @property
     def hidden(self) -> frozenset[int]:
@@ -129,7 +137,7 @@ class LabelsLogic:
 
     def move(self, labelIds: Iterable[int], parentId: int, index: int | None = None) -> None:
         """Put labels, with all below them, under another parent, from a place among its present children on (last when None)."""
-        labelIds = self._topmost(labelIds)
+        labelIds = self.topmost(labelIds)
         self._edit("move", self._subject(labelIds), lambda tree: _moved(tree, labelIds, parentId, index))
 
     def merge(self, labelIds: Iterable[int], targetId: int) -> None:
@@ -139,7 +147,7 @@ class LabelsLogic:
 
     def remove(self, labelIds: Iterable[int], marksTo: Literal["parent", "discard"] | int = "parent") -> None:
         """Remove labels and all below them; their marks go to their parents, to the label named, or become unknown."""
-        labelIds = self._topmost(labelIds)
+        labelIds = self.topmost(labelIds)
         self._edit("remove", self._subject(labelIds), lambda tree: _each(tree, labelIds, lambda t, i: edit.remove(t, i, marksTo)))
 
     def recolor(self, labelIds: Iterable[int], color: Color) -> None:
@@ -204,41 +212,36 @@ class LabelsLogic:
             InputError: If there is no such file.
             LabelTreeError: If it is no label tree.
         """
-        read = load_tree(source)
-        self.replace(read.tree)
-        return read.notes
+        return self._take(load_tree(source))
+
+    def fromSegmentation(self, segmentationNode: slicer.vtkMRMLSegmentationNode, grouping: Grouping = "path") -> tuple[str, ...]:
+        """Make a tree of a segmentation's segments; gives what was assumed, in sentences."""
+        return self._take(treeFromSegmentation(segmentationNode, grouping))
+
+    def fromColors(self, colorNode: slicer.vtkMRMLColorNode) -> tuple[str, ...]:
+        """Make a tree of a color table; gives what was assumed, in sentences."""
+        return self._take(treeFromColors(colorNode))
+
+    def replace(self, tree: LabelTree) -> bool:
+        """Take another tree; False if that was not wanted, because strokes would lose their labels."""
+        if self._tree is None:
+            self._begin(tree)
+            return True
+        remap = matched(self._tree, tree)
+        lost = sum(self.marksOf([old for old, new in remap.ids.items() if new is None]).values())
+        if lost and not self.confirmLoss(lost):
+            return False
+        self._edit("replace", tree.title or tree.root.name, lambda _old: Edit(tree, remap))
+        return True
 
     def save(self, path: str | Path) -> tuple[str, ...]:
         """Write the tree in the format of the suffix; gives what the format could not keep, in sentences."""
         return save_tree(path, self._require())
 
-    def fromSegmentation(self, segmentationNode: slicer.vtkMRMLSegmentationNode) -> tuple[str, ...]:
-        """Make a tree of a segmentation's segments; gives what was assumed, in sentences."""
-        read = treeFromSegmentation(segmentationNode)
-        self.replace(read.tree)
-        return read.notes
-
-    def fromColors(self, colorNode: slicer.vtkMRMLColorTableNode) -> tuple[str, ...]:
-        """Make a tree of a color table; gives what was assumed, in sentences."""
-        read = treeFromColors(colorNode)
-        self.replace(read.tree)
-        return read.notes
-
-    def replace(self, tree: LabelTree) -> None:
-        """Take another tree."""
-        if self._tree is None:
-            self._begin(tree)
-        else:
-            self._edit("replace", tree.title or tree.root.name, lambda old: Edit(tree, matched(old, tree)))
-
-    def marksLostBy(self, tree: LabelTree) -> int:
-        """Number of marked voxels that would have no label in another tree."""
-        if self._tree is None:
-            return 0
-        lost = [old for old, new in matched(self._tree, tree).ids.items() if new is None]
-        return sum(self.marksOf(lost).values())
-
     # How
+
+    def _take(self, read: ReadTree) -> tuple[str, ...]:
+        return read.notes if self.replace(read.tree) else ()
 
     def _edit(self, kind: str, subject: str, change: Callable[[LabelTree], Edit]) -> None:
         before = self._require()
@@ -255,7 +258,7 @@ class LabelsLogic:
 
     def _begin(self, tree: LabelTree) -> None:
         """The first tree of a scene; there is nothing to go back to."""
-        node = addTree(self._scene, tree)
+        node = addTree(self.scene, tree)
         self._parameters.tree = node
         self._observe(node)
         self._read()
@@ -320,12 +323,6 @@ class LabelsLogic:
 
     def _subject(self, labelIds: tuple[int, ...]) -> str:
         return ", ".join(self._named(labelId) for labelId in labelIds[:3]) + ("…" if len(labelIds) > 3 else "")
-
-    def _topmost(self, labelIds: Iterable[int]) -> tuple[int, ...]:
-        """The labels that lie below no other one of them, in depth-first order."""
-        tree, chosen = self._require(), set(labelIds)
-        ordered = sorted(chosen, key=tree.position)
-        return tuple(i for i in ordered if not any(above.id in chosen for above in tree.ancestors(i)))
 
 
 def matched(old: LabelTree, new: LabelTree) -> Remap:
