@@ -1,0 +1,80 @@
+"""`qt.QUiLoader` that knows the host's widget classes and makes the `.ui` file's connections, also those of VTK types."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+
+from PySide6 import QtCore, QtUiTools, QtWidgets
+
+from . import connecting, strict
+from .pythonqt import imitation
+
+_registered: dict[str, type] = {}
+_kept: list[QtUiTools.QUiLoader] = []  # a loader takes the widgets made in Python with it when it goes
+
+
+def register_widget(cls: type) -> type:
+    """Make a Python class stand for the C++ widget of the same name, in `.ui` files and in strictness; a decorator."""
+    _registered[cls.__name__] = cls
+    return imitation(cls)
+
+
+def forget_loaders() -> None:
+    """Let go of the loaders, after the widgets are gone."""
+    _kept.clear()
+
+
+class QUiLoader(QtUiTools.QUiLoader):
+    """Qt's loader; anything in the file that the real application would ignore silently is a violation."""
+
+    def load(self, device: QtCore.QIODevice, parent: QtWidgets.QWidget | None = None) -> QtWidgets.QWidget:
+        tree = ElementTree.fromstring(device.readAll().data())
+        connections = tree.find("connections")
+        if connections is not None:
+            tree.remove(connections)
+        self._check_classes(tree)
+        buffer = QtCore.QBuffer()
+        buffer.setData(ElementTree.tostring(tree))
+        buffer.open(QtCore.QIODevice.OpenModeFlag.ReadOnly)
+        root = super().load(buffer, parent)
+        _kept.append(self)
+        _check_properties(root, tree)
+        for connection in connections if connections is not None else ():
+            _connect(root, *(connection.findtext(part) for part in ("sender", "signal", "receiver", "slot")))
+        return root
+
+    def createWidget(self, class_name: str, parent: QtWidgets.QWidget | None = None, name: str = "") -> QtWidgets.QWidget:
+        if class_name not in _registered:
+            return super().createWidget(class_name, parent, name)
+        widget = _registered[class_name](parent)
+        widget.setObjectName(name)
+        return widget
+
+    def _check_classes(self, tree: ElementTree.Element) -> None:
+        known = {*self.availableWidgets(), *_registered, "Line"}
+        for widget in tree.iter("widget"):
+            if widget.get("class") not in known:
+                strict.report(f".ui: class {widget.get('class')} of '{widget.get('name')}' is not known to the host")
+
+
+def _check_properties(root: QtWidgets.QWidget, tree: ElementTree.Element) -> None:
+    """A property that the class does not declare becomes a dynamic one without a word, unless `stdset="0"` says so."""
+    for element in [*tree.iter("widget"), *tree.iter("layout"), *tree.iter("action")]:
+        found = _named(root, element.get("name"))
+        for entry in element.findall("property") if found is not None else ():
+            name = entry.get("name")
+            if entry.get("stdset") != "0" and element.tag == "widget" and found.metaObject().indexOfProperty(name) < 0:
+                if element.get("class") != "Line" or name != "orientation":
+                    strict.report(f".ui: {element.get('class')} '{element.get('name')}' has no property '{name}'")
+
+
+def _connect(root: QtWidgets.QWidget, sender: str, signal: str, receiver: str, slot: str) -> None:
+    ends = _named(root, sender), _named(root, receiver)
+    if None in ends:
+        strict.report(f".ui: cannot connect {sender}.{signal} with {receiver}.{slot}: one of the objects is not there")
+    else:
+        connecting.connect(ends[0], signal, ends[1], slot)
+
+
+def _named(root: QtWidgets.QWidget, name: str | None) -> QtCore.QObject | None:
+    return root if root.objectName == name else root.findChild(QtCore.QObject, name)
