@@ -59,7 +59,6 @@ class LabelsLogic:
         self.scene = scene
         self._history = TreeHistory()
         self._tree: LabelTree | None = None
-        self._hidden: frozenset[int] = frozenset()
         self._problem = ""
         self._node: slicer.vtkMRMLTextNode | None = None
         self._nodeObserver = 0
@@ -113,14 +112,15 @@ class LabelsLogic:
 
     @property
     def hidden(self) -> frozenset[int]:
-        """Ids of the labels that are hidden."""
-        return self._hidden
+        """Ids of the labels that are hidden; of others than those in the tree as well, for they may come back by undo."""
+        return frozenset(self._parameters.hiddenLabelIds)
 
     def setVisible(self, labelIds: Iterable[int], visible: bool) -> None:
         """Show or hide labels; only those named, so a subtree is named whole."""
-        changed = frozenset(labelIds) & self._hidden if visible else frozenset(labelIds) - self._hidden
+        hidden = self.hidden
+        changed = frozenset(labelIds) & hidden if visible else frozenset(labelIds) - hidden
         if changed:
-            self._hidden = self._hidden - changed if visible else self._hidden | changed
+            self._parameters.hiddenLabelIds = sorted(hidden - changed if visible else hidden | changed)
             self.visibilityChanged.emit(changed, visible)
 
     # Edits: each may raise LabelTreeError, and then nothing has changed
@@ -231,6 +231,7 @@ class LabelsLogic:
         lost = sum(self.marksOf([old for old, new in remap.ids.items() if new is None]).values())
         if lost and not self.confirmLoss(lost):
             return False
+        self.setVisible(self.hidden, True)  # in another tree these ids mean other labels
         self._edit("replace", tree.title or tree.root.name, lambda _old: Edit(tree, remap))
         return True
 
@@ -284,7 +285,6 @@ class LabelsLogic:
         self._announce(before, None)
 
     def _announce(self, before: LabelTree | None, remap: Remap | None) -> None:
-        self._hidden = frozenset(labelId for labelId in self._hidden if self._tree is not None and labelId in self._tree)
         self.treeChanged.emit(self._tree, remap)
         self.setCurrent(self._heir(self.currentLabelId, before, remap))
 

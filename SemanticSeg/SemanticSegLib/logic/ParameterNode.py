@@ -16,13 +16,14 @@ class SemanticSegParameterNode:
     is evaluated against. None of them is set in a new scene.
 
     Labels and brush: `currentLabelId` is the id of the label that is painted with, 0 for none; scribbles and results of
-    `hiddenLabelIds` are not shown. With `brushSphere` the brush is a
-    ball, else a disk in the slice. With `limitIntensity` only voxels within `intensityRange` take a stroke.
+    `hiddenLabelIds` are not shown. With `brushSphere` the brush is a ball, else a disk in the slice. With `limitIntensity` only
+    voxels within `intensityRange` take a stroke.
 
     Training: besides `volume` with `scribbles`, `furtherCases` are learned from, each the volumes of one subject and then its
-    segmentation or label map, and `fileCases`, each the image files and then the file of marks. `channelNames` and `unknownValues`
-    are as typed: "t1, flair"; label map values like "255". `loss` is an expression of `semseg losses`, "default" for the recommended one; `startModel` is the name of a stored
-    model or a folder, empty for none; `device` is one of `train/config.py`.
+    segmentation or label map, and `fileCases`, each the image files and then the file of marks. `channelNames` and
+    `unknownValues` are as typed: "t1, flair", and values of label maps like "255". `loss` is an expression of `semseg losses`,
+    "default" for the recommended one; `startModel` is the name of a stored model or a folder, empty for none; `device` is one of
+    `train/config.py`.
 
     Applying: `model` is the name of a stored model; `level` is "leaf", "auto" (the deepest level whose confidence reaches
     `certainty`) or the number of a tree level; with `allFrames` every frame of the volume's sequence is segmented.
