@@ -37,7 +37,7 @@ from semseg_core.sparse.scribbles import SparseLabels
 from semseg_core.sparse.statistics import warnings
 from semseg_core.train.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
 from semseg_core.train.config import TrainConfig
-from semseg_core.train.events import Done, EventSink, Note, Progress, Stage
+from semseg_core.train.events import Done, EventSink, Kept, Note, Progress, Stage
 from semseg_core.train.loop import TrainingState, fine_tune, start_state
 from semseg_core.train.rows import TrainingRows, case_rows, combine
 from semseg_core.train.start import starting_card, starting_network
@@ -138,6 +138,7 @@ def fine_tune_files(
             lambda now: save_checkpoint(folder, now, fingerprint),
             autocast,
         )
+        on_event(Kept((str(folder / CARD),), summary))
     if state.step == 0:
         raise CancelledError("cancelled before the first training step; nothing was written")
     used = replace(config, variants=variants, precision="float32" if autocast is None else "bfloat16")
