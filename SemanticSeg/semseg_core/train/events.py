@@ -78,6 +78,15 @@ class Done(Event):
 
 
 @dataclass(frozen=True)
+class Kept(Event):
+    """The job was cancelled, yet `outputs` are worth keeping (the best model so far); `Failed` follows."""
+
+    kind: ClassVar[str] = "kept"
+    outputs: tuple[str, ...] = ()
+    summary: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Failed(Event):
     """The job ended with an error; `exit_code` is that of the process."""
 
@@ -89,7 +98,7 @@ class Failed(Event):
 EventSink = Callable[[Event], None]
 """Takes one event; never raises."""
 
-KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in (Stage, Note, Progress, Score, Done, Failed)}
+KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in (Stage, Note, Progress, Score, Done, Kept, Failed)}
 
 
 def to_line(event: Event) -> str:

@@ -1,0 +1,272 @@
+"""Jobs in a child process: our own command line, started on a job folder, heard, and ended with all that it started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from slicer.i18n import tr as _
+
+from SemanticSegLib.logic.JobFolders import JobFolder, JobFolders
+from SemanticSegLib.logic.Signal import Signal
+from semseg_core.errors import CancelledError, DependencyError
+from semseg_core.job import Job
+from semseg_core.train.events import Done, Event, Failed, Kept, from_line
+
+POLL_MS = 100
+
+GRACE_S = 10.0
+"""From Cancel until the child is ended by force: it stops at its next step, and saving the best model takes a second."""
+
+EXIT_GRACE_S = 1.0
+"""The same when Slicer closes, which waits."""
+
+BUG, CANCELLED = 1, CancelledError.exit_code
+"""Exit codes of the command line that say how to read its last words; see `semseg_core.cli.main`."""
+
+OUT_OF_MEMORY_CODES = {-9, 137, 0xC0000017}
+"""How a child ends that the system stopped for want of memory: Linux and macOS; through a launcher; Windows."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended.
+
+    Args:
+        kind: "done", "failed" (it said why), "cancelled" or "crashed" (it said nothing).
+        message: One sentence for the user; empty when done.
+        exitCode: Of the process.
+        done: What it wrote, when done.
+        kept: What it wrote all the same, when cancelled: the best model so far.
+        logTail: Last lines of its log, masked so that they can be shown to others.
+    """
+
+    kind: str
+    message: str
+    exitCode: int
+    done: Done | None = None
+    kept: Kept | None = None
+    logTail: str = ""
+
+
+class RunningJob:
+    """A child process at work, and what is left of it afterwards. Made by `JobRunner.start`.
+
+    Signals: `events(Event)` for each thing it tells, in order; `finished(Outcome)` once, after the last of them. The folder is
+    the receiver's to remove, or to keep for a report.
+    """
+
+    def __init__(self, folder: JobFolder, process: subprocess.Popen, graceS: float) -> None:
+        import qt  # not at the top, so that use cases can be tested where there is no Qt
+
+        self.folder = folder
+        self.events = Signal()
+        self.finished = Signal()
+        self.outcome: Outcome | None = None
+        self._process = process
+        self._graceS = graceS
+        self._endsAt: float | None = None
+        self._read = 0
+        self._last: dict[type[Event], Event] = {}
+        self._timer = qt.QTimer()
+        self._timer.setInterval(POLL_MS)
+        self._timer.connect("timeout()", self._look)
+        self._timer.start()
+
+    @property
+    def isRunning(self) -> bool:
+        """Whether `finished` is still to come."""
+        return self.outcome is None
+
+    @property
+    def isCancelling(self) -> bool:
+        """Whether it was asked to stop and has not yet."""
+        return self.isRunning and self._endsAt is not None
+
+    def cancel(self) -> None:
+        """Ask it to stop, keeping what is worth keeping; after the grace it is ended. `finished` tells when it has."""
+        if self.isRunning and self._endsAt is None:
+            self._endsAt = time.monotonic() + self._graceS
+            self.folder.askToStop()
+
+    def end(self, graceS: float = 0.0) -> None:
+        """Stop it now, waiting no longer than the grace; `finished` is emitted before this returns."""
+        if not self.isRunning:
+            return
+        self.cancel()
+        try:
+            self._process.wait(graceS)
+        except subprocess.TimeoutExpired:
+            endTree(self._process)
+            with contextlib.suppress(subprocess.TimeoutExpired):  # a process within a hanging driver cannot be ended
+                self._process.wait(EXIT_GRACE_S)
+        self._look()
+
+    def _look(self) -> None:
+        """Hear what is new; end it when its grace is over; tell when it has ended."""
+        ended = self._process.poll() is not None  # before reading: what it said last is in the file by then
+        for event in self._newEvents():
+            self._last[type(event)] = event
+            self.events.emit(event)
+        if ended and self.isRunning:
+            self._finish()
+        elif self._endsAt is not None and time.monotonic() > self._endsAt:
+            self._endsAt = time.monotonic() + self._graceS
+            endTree(self._process)
+
+    def _newEvents(self) -> list[Event]:
+        try:
+            with self.folder.eventsFile.open("rb") as stream:
+                stream.seek(self._read)
+                whole, newline, _rest = stream.read().rpartition(b"\n")
+        except OSError:  # somebody deleted the folder; the child ends then
+            return []
+        self._read += len(whole) + len(newline)
+        events = (from_line(line) for line in whole.decode("utf-8", errors="replace").split("\n"))
+        return [event for event in events if event is not None]
+
+    def _finish(self) -> None:
+        self._timer.stop()
+        self._timer.disconnect("timeout()", self._look)
+        endTree(self._process)  # a launcher that was killed leaves the child that it started
+        self.outcome = self._judged(self._process.returncode)
+        self.finished.emit(self.outcome)
+
+    def _judged(self, code: int) -> Outcome:
+        done, failed, kept = (self._last.get(kind) for kind in (Done, Failed, Kept))
+        tail = self.folder.logTail()
+        if code == 0:
+            return Outcome("done", "", code, done, None, tail)
+        said = None if failed is None else failed.message.replace(str(self.folder.path) + os.sep, "")
+        if code == CANCELLED or self._endsAt is not None:
+            return Outcome("cancelled", said or _("Cancelled."), code, None, kept, tail)
+        if said is None:
+            return Outcome("crashed", crashSentence(code), code, None, kept, tail)
+        if code == BUG:
+            said = _("Something unexpected happened ({message}). Please report it with Copy report.").format(message=said)
+        return Outcome("failed", said, code, None, kept, tail)
+
+
+class JobRunner:
+    """Starts jobs, and ends them all when the module or Slicer goes.
+
+    Args:
+        python: The Python that runs them; Slicer's own if None.
+        folders: Where job folders are made.
+        graceS: Seconds from Cancel until a child is ended by force.
+    """
+
+    def __init__(self, python: str | None = None, folders: JobFolders | None = None, graceS: float = GRACE_S) -> None:
+        self._python = python
+        self._folders = folders or JobFolders()
+        self._graceS = graceS
+        self._jobs: list[RunningJob] = []
+        self._folders.sweep()
+
+    def newFolder(self) -> JobFolder:
+        """An empty job folder, to be filled and given to `start`.
+
+        Raises:
+            InputError: If it cannot be made.
+        """
+        return self._folders.new()
+
+    def start(self, job: Job, folder: JobFolder | None = None) -> RunningJob:
+        """Start a child process on a job; its relative paths begin at the folder.
+
+        Args:
+            job: What to do.
+            folder: Holds the files of the job; a new one if None.
+
+        Raises:
+            SemSegError: If the child cannot be started or its folder cannot be written.
+        """
+        folder = folder or self.newFolder()
+        folder.writeJob(job)
+        arguments = ("-m", "semseg_core", "run", str(folder.path), "--progress", "json", "--parent", str(os.getpid()))
+        try:
+            # Files and no pipes: nobody need read for the child to go on, and a crash loses nothing of what was said.
+            with folder.eventsFile.open("wb") as events, folder.logFile.open("wb") as log:
+                process = subprocess.Popen(
+                    [self._python or slicerPython(), *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=events,
+                    stderr=log,
+                    env=childEnvironment(),
+                    **_apart(),
+                )
+        except OSError as error:
+            raise DependencyError(
+                _("Slicer's Python cannot be started ({reason}). Install Slicer again.").format(reason=error.strerror)
+            ) from error
+        running = RunningJob(folder, process, self._graceS)
+        self._jobs = [*(one for one in self._jobs if one.isRunning), running]
+        return running
+
+    def endAll(self) -> None:
+        """Stop every job and delete the folders, when the module or Slicer goes."""
+        running = [job for job in self._jobs if job.isRunning]
+        for job in running:
+            job.cancel()
+        endsAt = time.monotonic() + EXIT_GRACE_S
+        for job in running:
+            job.end(max(0.0, endsAt - time.monotonic()))
+        for job in self._jobs:
+            job.folder.remove()
+        self._jobs = []
+
+
+def slicerPython() -> str:
+    """Path of PythonSlicer, which the running application has on its PATH.
+
+    Raises:
+        DependencyError: If it is not there.
+    """
+    home = os.environ.get("SLICER_HOME", "")
+    found = shutil.which("PythonSlicer") or shutil.which("PythonSlicer", path=str(Path(home) / "bin"))
+    if found is None:
+        raise DependencyError(_("Slicer's Python (PythonSlicer) was not found. Install Slicer again."))
+    return found
+
+
+def childEnvironment() -> dict[str, str]:
+    """Our environment, in which the child finds the library, speaks UTF-8 and takes no package from the user's home."""
+    module = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, (module, os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1"}
+
+
+def endTree(process: subprocess.Popen) -> None:
+    """End a child and all that it started, at once; nothing happens where they have ended."""
+    if sys.platform == "win32":
+        if process.poll() is None:
+            command = ["taskkill", "/PID", str(process.pid), "/T", "/F"]
+            subprocess.run(command, check=False, capture_output=True, creationflags=subprocess.CREATE_NO_WINDOW)
+    else:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS refuses where only ended ones are left
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def crashSentence(code: int) -> str:
+    """What to tell of a child that ended without a word."""
+    if code in OUT_OF_MEMORY_CODES:
+        return _(
+            "The system ended the calculation, most likely for want of memory. Close other programs, or use a smaller volume."
+        )
+    return _("The calculation ended unexpectedly (code {code}). Try again; if it happens again, please report it.").format(
+        code=code
+    )
+
+
+def _apart() -> dict[str, object]:
+    """Options by which a child becomes the head of a group that can be ended as one, without a console window."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    return {"start_new_session": True}
