@@ -8,7 +8,8 @@ import slicer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from SemanticSegLib.logic.LabelsLogic import LabelsLogic, matched
+from SemanticSegLib.logic.LabelsLogic import LabelsLogic
+from SemanticSegLib.logic.TreeEdits import matched
 from SemanticSegLib.nodes.SegmentationNodes import addSegmentation
 from SemanticSegLib.nodes.TreeNodes import addTree, readTree, writeTree
 from semseg_core.data.segments import ID_TAG, terminology_entry
@@ -171,6 +172,15 @@ def test_the_current_label_goes_where_its_marks_go(labels):
     labels.remove([5], "discard")
     assert said == [(3,), (5,), (1,)]
     assert labels.currentLabelId == 1
+
+
+def test_the_current_label_is_in_the_tree_whenever_a_tree_is_told(labels):
+    labels.setCurrent(3)
+    current = []
+    labels.treeChanged.connect(lambda tree, _remap: current.append(labels.currentLabelId in tree))
+    labels.remove([2])
+    labels.undo()
+    assert current == [True, True]
 
 
 def test_visibility_is_kept_with_the_parameters(labels):
