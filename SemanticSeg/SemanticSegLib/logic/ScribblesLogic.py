@@ -11,52 +11,43 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import slicer
+from slicer.i18n import tr as _
 
+from SemanticSegLib.logic.ChosenScribbles import ChosenScribbles
 from SemanticSegLib.logic.Signal import Signal
 from SemanticSegLib.logic.Soon import Soon
+from SemanticSegLib.logic.StrokeCounts import counted
 from SemanticSegLib.nodes.ScribbleNodes import (
-    SCRIBBLES_ATTRIBUTE,
     Drawn,
-    addScribbles,
     addSegment,
     describeSegments,
     draw,
     drawn,
+    isPainted,
     labelAt,
     onLatticeOf,
-    referenceVolume,
-    scribblesOf,
     segmentLabels,
+    valuesAt,
 )
 from SemanticSegLib.nodes.SegmentationNodes import SegmentationMarks, marksFromSegmentation
-from SemanticSegLib.nodes.VolumeNodes import volumeGrid
+from SemanticSegLib.nodes.VolumeNodes import requireShape, volumeGrid
 from semseg_core.errors import InputError
 from semseg_core.labels.edit import Remap
 from semseg_core.labels.tree import LabelTree
 from semseg_core.sparse.scribbles import SparseLabels
-from semseg_core.sparse.statistics import FEW_VOXELS
 
 if TYPE_CHECKING:
     from SemanticSegLib.logic.LabelsLogic import LabelsLogic
     from SemanticSegLib.logic.ParameterNode import SemanticSegParameterNode
 
-MODIFIED = "ModifiedEvent"
-
-SEGMENT_EVENTS = (
-    slicer.vtkSegmentation.SegmentAdded,
-    slicer.vtkSegmentation.SegmentRemoved,
-    slicer.vtkSegmentation.SegmentModified,
-    slicer.vtkSegmentation.SourceRepresentationModified,
-)
-
 
 class ScribblesLogic:
-    """Owns the scribble node of the chosen volume.
+    """Owns the scribbles of the chosen volume.
 
     Args:
         scene: Where scribbles live.
         parameters: Say which volume and which scribbles are chosen.
-        labels: The tree that scribbles are drawn on.
+        labels: The tree that scribbles are drawn on; its hooks for strokes are taken.
         soon: Makes what waits until a burst of changes is over; `Soon` in the application.
 
     Attributes:
@@ -73,45 +64,35 @@ class ScribblesLogic:
         labels: LabelsLogic,
         soon: Callable[[Callable[[], None]], Soon] = Soon,
     ) -> None:
-        self.nodeChanged = Signal()
         self.countsChanged = Signal()
         self.aboutToAdd = Signal()
         self.carried = Signal()
-        self._scene = scene
         self._labels = labels
-        self._node: slicer.vtkMRMLSegmentationNode | None = None
-        self._volume: slicer.vtkMRMLVolumeNode | None = None
-        self._nodeObservers: list[int] = []
-        self._volumeObserver = 0
+        self._chosen = ChosenScribbles(scene)
+        self.nodeChanged = self._chosen.changed
         self._counts: dict[int, int] = {}
         self._warnings: dict[int, str] = {}
         self._strangers: tuple[str, ...] = ()
         self._unpainted: set[int] = set()
-        self._parameters: SemanticSegParameterNode | None = None
+        self._recent: list[int] = []
         self._soon = soon(self.refresh)
+        self._chosen.changed.connect(self._onChosen)
+        self._chosen.modified.connect(self._soon.request)
         labels.carryMarks = self.carry
         labels.marksOf = self.marksOf
         labels.treeChanged.connect(self._onTreeChanged)
         labels.currentChanged.connect(self._onCurrentChanged)
         labels.visibilityChanged.connect(self._onVisibilityChanged)
-        self._sceneObserver = scene.AddObserver(slicer.vtkMRMLScene.NodeRemovedEvent, self._onNodeRemoved)
         self.setParameters(parameters)
 
     def setParameters(self, parameters: SemanticSegParameterNode) -> None:
         """Take the volume and the scribbles that a parameter node names, now and whenever it changes."""
-        self._forgetParameters()
-        self._parameters = parameters
-        self._parametersObserver = parameters.AddObserver(MODIFIED, self._onParametersModified)
-        self._observeVolume(parameters.volume)
-        self._observeNode(parameters.scribbles)
+        self._chosen.setParameters(parameters)
 
     def cleanup(self) -> None:
         """Stop observing."""
         self._soon.cancel()
-        self._forgetParameters()
-        self._observeVolume(None)
-        self._unobserveNode()
-        self._scene.RemoveObserver(self._sceneObserver)
+        self._chosen.cleanup()
         self._labels.treeChanged.disconnect(self._onTreeChanged)
         self._labels.currentChanged.disconnect(self._onCurrentChanged)
         self._labels.visibilityChanged.disconnect(self._onVisibilityChanged)
@@ -120,21 +101,26 @@ class ScribblesLogic:
 
     @property
     def node(self) -> slicer.vtkMRMLSegmentationNode | None:
-        """The chosen scribbles; None as long as nothing was drawn on the chosen volume."""
-        return self._node
+        """The scribbles; None as long as nothing was drawn on the chosen volume."""
+        return self._chosen.node
+
+    @property
+    def volume(self) -> slicer.vtkMRMLVolumeNode | None:
+        """The volume they are drawn on."""
+        return self._chosen.volume
 
     @property
     def strangers(self) -> tuple[str, ...]:
-        """Names of the segments among the scribbles that fit no label; they are left alone and not trained on."""
+        """Names of the segments among the scribbles that fit no label; they are left as they are."""
         return self._strangers
 
-    def ready(self) -> str:
+    def missing(self) -> str:
         """What is missing before one can scribble, in a sentence; empty where nothing is."""
-        if self._parameters.volume is None:
-            return "Choose a volume first."
+        if self.volume is None:
+            return _("Choose a volume first.")
         if self._labels.tree is None:
-            return "Choose or make labels first."
-        return "" if self._labels.currentLabelId else "Select a label to paint first."
+            return _("Choose or make labels first.")
+        return "" if self._labels.currentLabelId else _("Select the label to paint first.")
 
     def begin(self) -> slicer.vtkMRMLSegmentationNode:
         """The scribbles of the chosen volume, made where there are none yet.
@@ -142,25 +128,22 @@ class ScribblesLogic:
         Raises:
             InputError: If no volume is chosen.
         """
-        if self._node is None:
-            if self._parameters.volume is None:
-                raise InputError("scribbles: no volume is chosen; choose one on top of the panel")
-            self._parameters.scribbles = addScribbles(self._scene, self._parameters.volume)
-            self._observeNode(self._parameters.scribbles)
-        return self._node
+        return self._chosen.begin()
 
     def choose(self, segmentationNode: slicer.vtkMRMLSegmentationNode | None) -> None:
         """Scribble in a segmentation made elsewhere; segments that fit labels become theirs, `strangers` names the others."""
-        self._parameters.scribbles = segmentationNode
-        self._observeNode(segmentationNode)
+        self._chosen.choose(segmentationNode)
 
     def segmentFor(self, labelId: int) -> str:
         """The id of a label's segment, made and shown where missing. One never painted goes when another label is selected.
 
         Raises:
-            InputError: If no volume is chosen.
+            InputError: If no volume is chosen, or there is no tree.
             LabelTreeError: If there is no such label.
         """
+        if self._labels.tree is None:
+            raise InputError("scribbles: there are no labels yet; choose a preset or start an empty tree")
+        self._labels.tree.position(labelId)  # refuses a label of another tree before anything is made
         node = self.begin()
         segmentId = self._segmentIds().get(labelId)
         if segmentId is None:
@@ -170,17 +153,27 @@ class ScribblesLogic:
             self._labels.setVisible([labelId], True)
         return segmentId
 
-    def dropEmptySegments(self, keepLabelId: int = 0) -> None:
+    def dropEmptySegments(self, keptLabelId: int = 0) -> None:
         """Remove the segments that were selected but never painted."""
-        empty = self._unpainted - {keepLabelId} - set(self.marksOf(self._unpainted))
-        for labelId, segmentId in self._segmentIds().items():
-            if labelId in empty:
-                self._node.GetSegmentation().RemoveSegment(segmentId)
-        self._unpainted &= {keepLabelId}
+        if self.node is not None:
+            segmentIds = self._segmentIds()
+            for labelId in self._unpainted & set(segmentIds) - {keptLabelId}:
+                if not isPainted(self.node, segmentIds[labelId]):
+                    self.node.GetSegmentation().RemoveSegment(segmentIds[labelId])
+            self._unpainted &= {keptLabelId}
+
+    def followUndo(self) -> None:
+        """Go on with a label that has a segment, after undo has taken away that of the current one.
+
+        Making it again would be a change of its own, after which nothing could be done again.
+        """
+        segmentIds = self._segmentIds()
+        if self._labels.currentLabelId not in segmentIds:
+            self._labels.setCurrent(next((labelId for labelId in self._recent if labelId in segmentIds), 0))
 
     def labelAt(self, point: tuple[float, float, float]) -> int:
         """The label drawn at a point, RAS millimeters; 0 where there is none."""
-        return 0 if self._node is None else labelAt(self._node, point)
+        return 0 if self.node is None else labelAt(self.node, point)
 
     # Voxels
 
@@ -191,16 +184,16 @@ class ScribblesLogic:
 
     @property
     def warnings(self) -> dict[int, str]:
-        """What is too little to learn from, by label id, as of the latest `countsChanged`."""
+        """What is too little to learn from, a sentence by label id, as of the latest `countsChanged`."""
         return self._warnings
 
     def marksOf(self, labelIds: Iterable[int]) -> dict[int, int]:
         """Marked voxels of these labels, now; only of those that have any."""
-        labelIds = set(labelIds)
-        if self._node is None or not labelIds:
+        wanted = set(labelIds)
+        if self.node is None or not wanted:
             return {}
-        found, counts = np.unique(drawn(self._node).labelIds, return_counts=True)
-        return {labelId: count for labelId, count in zip(found.tolist(), counts.tolist(), strict=True) if labelId in labelIds}
+        found, counts = np.unique(drawn(self.node).labelIds, return_counts=True)
+        return {labelId: count for labelId, count in zip(found.tolist(), counts.tolist(), strict=True) if labelId in wanted}
 
     def marks(self, volumeNode: slicer.vtkMRMLVolumeNode | None = None) -> SegmentationMarks:
         """The scribbles as marks on the grid of a volume, by default the chosen one.
@@ -208,9 +201,9 @@ class ScribblesLogic:
         Raises:
             InputError: If there are no scribbles, or segments with voxels fit no label.
         """
-        if self._node is None or self._labels.tree is None:
+        if self.node is None or self._labels.tree is None:
             raise InputError("scribbles: there are none yet; choose labels and scribble on a volume")
-        return marksFromSegmentation(self._node, volumeNode or self._parameters.volume, self._labels.tree)
+        return marksFromSegmentation(self.node, volumeNode or self.volume, self._labels.tree)
 
     def addMarks(self, marks: SparseLabels | np.ndarray, overwrite: bool = False) -> int:
         """Add marks on the chosen volume's grid; voxels that are marked already keep their strokes unless `overwrite`.
@@ -220,55 +213,64 @@ class ScribblesLogic:
             overwrite: Whether they replace strokes.
 
         Returns:
-            Number of voxels that were added or changed.
+            Number of voxels that were marked.
+
+        Raises:
+            InputError: If no volume is chosen.
+            ShapeError: If an array has not one id per voxel of the volume.
+            LabelTreeError: If an id is not in the tree.
         """
-        if isinstance(marks, np.ndarray):
-            indices = np.argwhere(marks)
-            marks = SparseLabels(volumeGrid(self._parameters.volume), indices, marks[tuple(indices.T)])
         node = self.begin()
-        voxels, labelIds = onLatticeOf(node, marks)
+        if isinstance(marks, np.ndarray):
+            requireShape(marks, self.volume, "accepted regions")
+            indices = np.argwhere(marks)
+            marks = SparseLabels(volumeGrid(self.volume), indices, marks[tuple(indices.T)])
+        new = onLatticeOf(node, marks)
         if not overwrite:
-            free = ~contained(voxels, drawn(node).voxels)
-            voxels, labelIds = voxels[free], labelIds[free]
-        if len(labelIds):
+            free = valuesAt(drawn(node), new.voxels) == 0
+            new = Drawn(new.voxels[free], new.labelIds[free])
+        if len(new.labelIds):
             self.aboutToAdd.emit()
-            self._draw(Drawn(voxels, labelIds))
-        return len(labelIds)
+            self._draw(new)
+        return len(new.labelIds)
 
     def carry(self, remap: Remap) -> Callable[[], None]:
         """Move marks after an edit of the tree; gives what puts them back, except where was painted since."""
-        if self._node is None:
+        node = self.node
+        if node is None:
             return lambda: None
-        before = drawn(self._node)
+        before = drawn(node)
         affected = np.isin(before.labelIds, list(remap.ids))
         voxels, old = before.voxels[affected], before.labelIds[affected]
-        new = np.array([remap.ids[labelId] or 0 for labelId in old.tolist()], dtype=np.int32)
+        found, inverse = np.unique(old, return_inverse=True)
+        new = np.array([remap.ids[labelId] or 0 for labelId in found.tolist()], dtype=np.int32)[inverse]
+        present = set(self._segmentIds())
         self._move(Drawn(voxels, new))
         for labelId, segmentId in self._segmentIds().items():
-            if labelId in remap.ids and labelId not in self._labels.tree:
-                self._node.GetSegmentation().RemoveSegment(segmentId)
-        node = self._node
+            if labelId in remap.ids and labelId not in new:
+                node.GetSegmentation().RemoveSegment(segmentId)
+        made = set(self._segmentIds()) - present
 
         def takeBack() -> None:
-            if self._node is not node:
-                return
-            now = valuesAt(drawn(node), voxels)
-            same = now == new
-            self._move(Drawn(voxels[same], old[same]))
+            if self.node is node:
+                unchanged = valuesAt(drawn(node), voxels) == new
+                self._move(Drawn(voxels[unchanged], old[unchanged]))
+                self._unpainted |= made
+                self.dropEmptySegments(self._labels.currentLabelId)
 
         return takeBack
 
     def refresh(self) -> None:
-        """Count the voxels and tell; happens by itself shortly after every change."""
-        self._soon.cancel()
-        counts, warnings = {}, {}
-        if self._node is not None and self._labels.tree is not None:
-            self._strangers = describeSegments(self._node, self._labels.tree)
-            marks = drawn(self._node)
-            counts, warnings = counted(marks, self._labels.tree)
-            self._unpainted -= set(counts)
-        self._counts, self._warnings = counts, warnings
-        self.countsChanged.emit(counts, warnings)
+        """Name and count what is drawn, and tell; happens by itself shortly after every change."""
+        counts, lacks, self._strangers = {}, {}, ()
+        if self.node is not None and self._labels.tree is not None:
+            self._strangers = describeSegments(self.node, self._labels.tree)
+            counts, lacks = counted(drawn(self.node), self._labels.tree)
+        self._unpainted -= set(counts)
+        self._counts = counts
+        self._warnings = {labelId: lack.sentence for labelId, lack in lacks.items()}
+        self._soon.cancel()  # naming segments has asked for another round
+        self.countsChanged.emit(self._counts, self._warnings)
 
     # How
 
@@ -278,121 +280,31 @@ class ScribblesLogic:
             self.carried.emit()
 
     def _draw(self, marks: Drawn) -> None:
-        found = set(np.unique(marks.labelIds).tolist()) - {0}
-        draw(self._node, marks, {labelId: self.segmentFor(labelId) for labelId in found})
-        self._unpainted -= found
+        labelIds = set(np.unique(marks.labelIds).tolist()) - {0}
+        draw(self.node, marks, {labelId: self.segmentFor(labelId) for labelId in labelIds})
+        self._unpainted -= labelIds
 
     def _segmentIds(self) -> dict[int, str]:
         """The segment of each label; the first where there are several."""
-        if self._node is None:
+        if self.node is None:
             return {}
-        return {labelId: segmentId for segmentId, labelId in reversed(segmentLabels(self._node).items())}
+        return {labelId: segmentId for segmentId, labelId in reversed(segmentLabels(self.node).items())}
 
-    def _onTreeChanged(self, tree: LabelTree | None, remap: Remap | None) -> None:
-        del tree, remap
+    def _onChosen(self, _node: slicer.vtkMRMLSegmentationNode | None) -> None:
+        self._unpainted.clear()
+        self.refresh()
+
+    def _onTreeChanged(self, _tree: LabelTree | None, _remap: Remap | None) -> None:
         self.refresh()
 
     def _onCurrentChanged(self, labelId: int) -> None:
-        if self._node is not None:
+        self._recent = [labelId, *(recent for recent in self._recent if recent != labelId)]
+        if self.node is not None:
             self.dropEmptySegments(labelId)
             if labelId:
                 self.segmentFor(labelId)
 
     def _onVisibilityChanged(self, labelIds: frozenset[int], visible: bool) -> None:
-        if self._node is not None:
-            for labelId, segmentId in self._segmentIds().items():
-                if labelId in labelIds:
-                    self._node.GetDisplayNode().SetSegmentVisibility(segmentId, visible)
-
-    def _onParametersModified(self, _caller: object, _event: str) -> None:
-        volume, node = self._parameters.volume, self._parameters.scribbles
-        if volume is not self._volume:
-            self._observeVolume(volume)
-            if node is None or (volume is not None and referenceVolume(node) is not volume):
-                node = None if volume is None else scribblesOf(self._scene, volume)
-                self._parameters.scribbles = node
-        if node is not self._node:
-            self._observeNode(node)
-
-    def _onNodeRemoved(self, _scene: object, _event: str) -> None:
-        if self._node is not None and self._node.GetScene() is None:
-            self._observeNode(None)
-        if self._volume is not None and self._volume.GetScene() is None:
-            self._observeVolume(None)
-
-    def _onVolumeMoved(self, _volume: object, _event: str) -> None:
-        if self._node is not None and referenceVolume(self._node) is self._volume:
-            self._node.SetAndObserveTransformNodeID(self._volume.GetTransformNodeID())
-
-    def _onSegmentsModified(self, _node: object, _event: str) -> None:
-        self._soon.request()
-
-    def _observeVolume(self, volume: slicer.vtkMRMLVolumeNode | None) -> None:
-        if self._volume is not None:
-            self._volume.RemoveObserver(self._volumeObserver)
-        self._volume = volume
-        if volume is not None:
-            self._volumeObserver = volume.AddObserver(slicer.vtkMRMLTransformableNode.TransformModifiedEvent, self._onVolumeMoved)
-
-    def _observeNode(self, node: slicer.vtkMRMLSegmentationNode | None) -> None:
-        if node is self._node:
-            return
-        self._unobserveNode()
-        self._node = node
-        self._unpainted.clear()
-        self._strangers = ()
-        if node is not None:
-            node.SetAttribute(SCRIBBLES_ATTRIBUTE, "1")
-            self._nodeObservers = [node.AddObserver(event, self._onSegmentsModified) for event in SEGMENT_EVENTS]
-        self.nodeChanged.emit(node)
-        self.refresh()
-
-    def _unobserveNode(self) -> None:
-        if self._node is not None:
-            for observer in self._nodeObservers:
-                self._node.RemoveObserver(observer)
-        self._node, self._nodeObservers = None, []
-
-    def _forgetParameters(self) -> None:
-        if self._parameters is not None:
-            self._parameters.parameterNode.RemoveObserver(self._parametersObserver)
-        self._parameters = None
-
-
-def counted(marks: Drawn, tree: LabelTree) -> tuple[dict[int, int], dict[int, str]]:
-    """Marked voxels by label id, and in a word or two what is too little."""
-    order = np.argsort(marks.labelIds, kind="stable")
-    ids, starts, counts = np.unique(marks.labelIds[order], return_index=True, return_counts=True)
-    voxels, warnings = {}, {}
-    for labelId, start, count in zip(ids.tolist(), starts.tolist(), counts.tolist(), strict=True):
-        if labelId in tree:
-            voxels[labelId] = count
-            own = marks.voxels[order[start : start + count]]
-            if count < FEW_VOXELS:
-                warnings[labelId] = f"fewer than {FEW_VOXELS} voxels"
-            elif (own.min(axis=0) == own.max(axis=0)).any():
-                warnings[labelId] = "one slice only"
-    return voxels, warnings
-
-
-def contained(voxels: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Whether each voxel is among the others, (N,) bool."""
-    return valuesAt(Drawn(others, np.ones(len(others), dtype=np.int32)), voxels) > 0
-
-
-def valuesAt(marks: Drawn, voxels: np.ndarray) -> np.ndarray:
-    """The label at each voxel, 0 where there is none, (N,) int32."""
-    both = np.concatenate([marks.voxels, voxels])
-    if not len(both):
-        return np.zeros(0, dtype=np.int32)
-    low = both.min(axis=0)
-    shape = both.max(axis=0) - low + 1
-    known = np.ravel_multi_index((marks.voxels - low).T, shape)
-    asked = np.ravel_multi_index((voxels - low).T, shape)
-    order = np.argsort(known, kind="stable")
-    places = np.searchsorted(known, asked, sorter=order)
-    found = np.zeros(len(asked), dtype=np.int32)
-    within = places < len(known)
-    at = order[places[within]]
-    found[within] = np.where(known[at] == asked[within], marks.labelIds[at], 0)
-    return found
+        for labelId, segmentId in self._segmentIds().items():
+            if labelId in labelIds:
+                self.node.GetDisplayNode().SetSegmentVisibility(segmentId, visible)

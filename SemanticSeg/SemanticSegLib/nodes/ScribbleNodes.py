@@ -63,6 +63,12 @@ def referenceVolume(segmentationNode: slicer.vtkMRMLSegmentationNode) -> slicer.
     return segmentationNode.GetNodeReference(slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole())
 
 
+def setReferenceVolume(segmentationNode: slicer.vtkMRMLSegmentationNode, volumeNode: slicer.vtkMRMLVolumeNode) -> None:
+    """Say on which volume a segmentation is drawn, without changing its voxels."""
+    role = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
+    segmentationNode.SetNodeReferenceID(role, volumeNode.GetID())
+
+
 def segmentLabels(segmentationNode: slicer.vtkMRMLSegmentationNode) -> dict[str, int]:
     """Label id by segment id, for the segments that carry a label's id."""
     segmentation = segmentationNode.GetSegmentation()
@@ -157,6 +163,26 @@ def onLatticeOf(segmentationNode: slicer.vtkMRMLSegmentationNode, marks: SparseL
     voxels = np.rint(points @ worldToIjk[:3, :3].T + worldToIjk[:3, 3]).astype(np.int64)[:, ::-1]
     _, first = np.unique(voxels, axis=0, return_index=True)
     return Drawn(voxels[first], marks.label_ids[first])
+
+
+def isPainted(segmentationNode: slicer.vtkMRMLSegmentationNode, segmentId: str) -> bool:
+    """Whether a segment has any voxel."""
+    segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
+    image = segment.GetRepresentation(LABEL_MAP)
+    return image is not None and not image.IsEmpty() and bool((arrayFromImage(image) == segment.GetLabelValue()).any())
+
+
+def valuesAt(marks: Drawn, voxels: np.ndarray) -> np.ndarray:
+    """The label marked at each of some voxels, (N, 3); 0 where none is; (N,) int32."""
+    values = np.zeros(len(voxels), dtype=np.int32)
+    if len(voxels) and len(marks.labelIds):
+        low = np.minimum(marks.voxels.min(axis=0), voxels.min(axis=0))
+        shape = np.maximum(marks.voxels.max(axis=0), voxels.max(axis=0)) - low + 1
+        known, asked = (np.ravel_multi_index((some - low).T, shape) for some in (marks.voxels, voxels))
+        order = np.argsort(known, kind="stable")
+        nearest = order[np.minimum(np.searchsorted(known, asked, sorter=order), len(known) - 1)]
+        values = np.where(known[nearest] == asked, marks.labelIds[nearest], values)
+    return values
 
 
 def labelAt(segmentationNode: slicer.vtkMRMLSegmentationNode, point: tuple[float, float, float]) -> int:
