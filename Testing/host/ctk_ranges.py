@@ -1,0 +1,229 @@
+"""ctkDoubleRangeSlider and ctkRangeWidget: two numbers with a range between them."""
+
+from __future__ import annotations
+
+from PySide6 import QtCore, QtGui, QtWidgets
+
+from .ctk_property import held, split_arguments
+from .ctk_sliders import clipped, ctkDoubleSpinBox, delegated
+from .ui_loader import register_widget
+
+Qt = QtCore.Qt
+_HANDLE = 7  # radius of a handle in pixels
+
+
+@register_widget
+class ctkDoubleRangeSlider(QtWidgets.QWidget):  # noqa: N801
+    """A groove with two handles."""
+
+    minimumValueChanged = QtCore.Signal(float)
+    maximumValueChanged = QtCore.Signal(float)
+    valuesChanged = QtCore.Signal(float, float)
+    minimumPositionChanged = QtCore.Signal(float)
+    maximumPositionChanged = QtCore.Signal(float)
+    positionsChanged = QtCore.Signal(float, float)
+    sliderPressed = QtCore.Signal()
+    sliderReleased = QtCore.Signal()
+    rangeChanged = QtCore.Signal(float, float)
+
+    singleStep = held(float, 1.0)
+    tickInterval = held(float, 0.0)
+    tracking = held(bool, True)
+    symmetricMoves = held(bool, False)
+    orientation = held(Qt.Orientation, Qt.Orientation.Horizontal, "update")
+
+    def __init__(self, *arguments):
+        orientation, parent = split_arguments(arguments, (Qt.Orientation, QtWidgets.QWidget))
+        super().__init__(parent)
+        self._range, self._values, self._held = (0.0, 99.0), (0.0, 99.0), None
+        if orientation is not None:
+            self.orientation = orientation
+        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed)
+
+    def setRange(self, minimum: float, maximum: float) -> None:
+        self._range = (float(minimum), float(max(minimum, maximum)))
+        self.setValues(*self._values)
+        self.rangeChanged.emit(*self._range)
+
+    def setMinimumValue(self, value: float) -> None:
+        self.setValues(min(value, self._values[1]), self._values[1])
+
+    def setMaximumValue(self, value: float) -> None:
+        self.setValues(self._values[0], max(value, self._values[0]))
+
+    def setValues(self, low: float, high: float) -> None:
+        before = self._values
+        self._values = tuple(clipped(each, *self._range) for each in sorted((low, high)))
+        self.update()
+        if self._values != before:
+            self.positionsChanged.emit(*self._values)
+            self.valuesChanged.emit(*self._values)
+        if self._values[0] != before[0]:
+            self.minimumPositionChanged.emit(self._values[0])
+            self.minimumValueChanged.emit(self._values[0])
+        if self._values[1] != before[1]:
+            self.maximumPositionChanged.emit(self._values[1])
+            self.maximumValueChanged.emit(self._values[1])
+
+    minimum = QtCore.Property(float, lambda self: self._range[0], lambda self, low: self.setRange(low, max(low, self._range[1])))
+    maximum = QtCore.Property(float, lambda self: self._range[1], lambda self, high: self.setRange(min(high, self._range[0]), high))
+    minimumValue = QtCore.Property(float, lambda self: self._values[0], setMinimumValue)
+    maximumValue = QtCore.Property(float, lambda self: self._values[1], setMaximumValue)
+    minimumPosition = QtCore.Property(float, lambda self: self._values[0], setMinimumValue)
+    maximumPosition = QtCore.Property(float, lambda self: self._values[1], setMaximumValue)
+
+    def sizeHint(self) -> QtCore.QSize:
+        return QtCore.QSize(84, 3 * _HANDLE)
+
+    minimumSizeHint = sizeHint
+
+    def mousePressEvent(self, event: QtGui.QMouseEvent) -> None:
+        x = event.position().x()
+        self._held = min((0, 1), key=lambda side: (abs(self._pixel(self._values[side]) - x), side if x < self.width / 2 else -side))
+        self.sliderPressed.emit()
+
+    def mouseMoveEvent(self, event: QtGui.QMouseEvent) -> None:
+        usable = max(1, self.width - 2 * _HANDLE)
+        share = clipped((event.position().x() - _HANDLE) / usable, 0.0, 1.0)
+        value = self._range[0] + share * (self._range[1] - self._range[0])
+        if self.singleStep > 0:
+            value = self._range[0] + round((value - self._range[0]) / self.singleStep) * self.singleStep
+        (self.setMinimumValue, self.setMaximumValue)[self._held](value)
+
+    def mouseReleaseEvent(self, _event: QtGui.QMouseEvent) -> None:
+        self._held = None
+        self.sliderReleased.emit()
+
+    def _pixel(self, value: float) -> int:
+        span = self._range[1] - self._range[0]
+        share = (value - self._range[0]) / span if span else 0.0
+        return round(_HANDLE + share * (self.width - 2 * _HANDLE))
+
+    def paintEvent(self, _event: QtGui.QPaintEvent) -> None:
+        painter = QtGui.QPainter(self)
+        painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        middle = self.height / 2
+        left, right = (self._pixel(value) for value in self._values)
+        outline = self.palette.color(QtGui.QPalette.ColorRole.Mid)
+        for start, end, role in (
+            (_HANDLE, self.width - _HANDLE, QtGui.QPalette.ColorRole.Button),
+            (left, right, QtGui.QPalette.ColorRole.Highlight),
+        ):
+            painter.setPen(outline)
+            painter.setBrush(self.palette.brush(role) if self.enabled else self.palette.mid())
+            painter.drawRoundedRect(QtCore.QRectF(start, middle - 2, end - start, 4), 2, 2)
+        painter.setBrush(self.palette.button())
+        for x in (left, right):
+            painter.drawRoundedRect(QtCore.QRectF(x - _HANDLE + 2, middle - _HANDLE, 2 * _HANDLE - 4, 2 * _HANDLE), 3, 3)
+
+
+@register_widget
+class ctkRangeWidget(QtWidgets.QWidget):  # noqa: N801
+    """Spin box, range slider, spin box."""
+
+    minimumValueChanged = QtCore.Signal(float)
+    minimumValueIsChanging = QtCore.Signal(float)
+    maximumValueChanged = QtCore.Signal(float)
+    maximumValueIsChanging = QtCore.Signal(float)
+    valuesChanged = QtCore.Signal(float, float)
+    rangeChanged = QtCore.Signal(float, float)
+
+    tracking = held(bool, True)
+    autoSpinBoxWidth = held(bool, True)
+    spinBoxTextAlignment = held(int, 0x81)
+    spinBoxAlignment = held(int, 0x80)
+    customSpinBoxesLimitsMin = QtCore.Property(float, lambda self: 0.0)
+    customSpinBoxesLimitsMax = QtCore.Property(float, lambda self: 0.0)
+    symmetricMoves = delegated(bool, "_slider", "symmetricMoves")
+    tickInterval = delegated(float, "_slider", "tickInterval")
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None):
+        super().__init__(parent)
+        self._changing = False
+        self._slider = ctkDoubleRangeSlider(Qt.Orientation.Horizontal, self)
+        self._boxes = ctkDoubleSpinBox(self), ctkDoubleSpinBox(self)
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for part in (self._boxes[0], self._slider, self._boxes[1]):
+            layout.addWidget(part)
+        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed)
+        self._show_values()
+        self._slider.connect("valuesChanged(double,double)", self._on_values)
+        self._slider.connect("rangeChanged(double,double)", self.rangeChanged.emit)
+        self._slider.connect("sliderPressed()", self._start_changing)
+        self._slider.connect("sliderReleased()", self._stop_changing)
+        self._boxes[0].connect("valueChanged(double)", self.setMinimumValue)
+        self._boxes[1].connect("valueChanged(double)", self.setMaximumValue)
+        self._shown = self._slider._values
+
+    def setMinimumValue(self, value: float) -> None:
+        self._slider.setMinimumValue(value)
+
+    def setMaximumValue(self, value: float) -> None:
+        self._slider.setMaximumValue(value)
+
+    def setValues(self, low: float, high: float) -> None:
+        self._slider.setValues(low, high)
+
+    def setRange(self, minimum: float, maximum: float) -> None:
+        self._slider.setRange(minimum, maximum)
+        self._show_values()
+
+    def setDecimals(self, decimals: int) -> None:
+        for box in self._boxes:
+            box.setDecimals(decimals)
+
+    def reset(self) -> None:
+        self.setValues(self.minimum, self.maximum)
+
+    def _on_values(self, low: float, high: float) -> None:
+        before, self._shown = self._shown, (low, high)
+        self._show_values()
+        if not self._changing:
+            self.valuesChanged.emit(low, high)
+        for is_changed, changing, changed, value in (
+            (low != before[0], self.minimumValueIsChanging, self.minimumValueChanged, low),
+            (high != before[1], self.maximumValueIsChanging, self.maximumValueChanged, high),
+        ):
+            if is_changed:
+                changing.emit(value)
+                if not self._changing:
+                    changed.emit(value)
+
+    def _show_values(self) -> None:
+        (low, high), (minimum, maximum) = self._slider._values, self._slider._range
+        for box, value, bounds in ((self._boxes[0], low, (minimum, high)), (self._boxes[1], high, (low, maximum))):
+            blocked = box.blockSignals(True)
+            box.minimum, box.maximum = bounds
+            box.setValue(value)
+            box.blockSignals(blocked)
+
+    def _start_changing(self) -> None:
+        self._changing, self._before = not self.tracking, self._slider._values
+
+    def _stop_changing(self) -> None:
+        waited, self._changing = self._changing, False
+        low, high = self._slider._values
+        if waited and (low, high) != self._before:
+            self.valuesChanged.emit(low, high)
+            if low != self._before[0]:
+                self.minimumValueChanged.emit(low)
+            if high != self._before[1]:
+                self.maximumValueChanged.emit(high)
+
+    def _set_on_boxes(self, name: str, value) -> None:
+        for box in self._boxes:
+            setattr(box, name, value)
+
+    def _set_step(self, step: float) -> None:
+        self._slider.singleStep = step
+        self._set_on_boxes("singleStep", step)
+
+    minimum = QtCore.Property(float, lambda self: self._slider.minimum, lambda self, low: self.setRange(low, max(low, self.maximum)))
+    maximum = QtCore.Property(float, lambda self: self._slider.maximum, lambda self, high: self.setRange(min(high, self.minimum), high))
+    minimumValue = QtCore.Property(float, lambda self: self._slider.minimumValue, setMinimumValue)
+    maximumValue = QtCore.Property(float, lambda self: self._slider.maximumValue, setMaximumValue)
+    singleStep = QtCore.Property(float, lambda self: self._slider.singleStep, _set_step)
+    decimals = QtCore.Property(int, lambda self: self._boxes[0].decimals, setDecimals)
+    prefix = QtCore.Property(str, lambda self: self._boxes[0].prefix, lambda self, text: self._set_on_boxes("prefix", text))
+    suffix = QtCore.Property(str, lambda self: self._boxes[0].suffix, lambda self, text: self._set_on_boxes("suffix", text))
