@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Literal
 import slicer
 
 from SemanticSegLib.logic.Signal import Signal
+from SemanticSegLib.logic.TreeEdits import eachOf, matched, moved
 from SemanticSegLib.logic.TreeHistory import EditStep, TakeBack, TreeHistory, nothingToTakeBack
 from SemanticSegLib.nodes.ForeignTrees import Grouping, treeFromColors, treeFromSegmentation
 from SemanticSegLib.nodes.TreeNodes import addTree, readTree, treeNodes, writeTree
-from semseg_core.data.segments import PATH_TAG, TERMINOLOGY_TAG, Segment, match_segments, segment_tags
 from semseg_core.errors import LabelTreeError
 from semseg_core.labels import edit
 from semseg_core.labels.colors import Color
@@ -138,7 +138,7 @@ class LabelsLogic:
     def move(self, labelIds: Iterable[int], parentId: int, index: int | None = None) -> None:
         """Put labels, with all below them, under another parent, from a place among its present children on (last when None)."""
         labelIds = self.topmost(labelIds)
-        self._edit("move", self._subject(labelIds), lambda tree: _moved(tree, labelIds, parentId, index))
+        self._edit("move", self._subject(labelIds), lambda tree: moved(tree, labelIds, parentId, index))
 
     def merge(self, labelIds: Iterable[int], targetId: int) -> None:
         """Put labels together into one of them, or into another one."""
@@ -148,12 +148,14 @@ class LabelsLogic:
     def remove(self, labelIds: Iterable[int], marksTo: Literal["parent", "discard"] | int = "parent") -> None:
         """Remove labels and all below them; their marks go to their parents, to the label named, or become unknown."""
         labelIds = self.topmost(labelIds)
-        self._edit("remove", self._subject(labelIds), lambda tree: _each(tree, labelIds, lambda t, i: edit.remove(t, i, marksTo)))
+        subject = self._subject(labelIds)
+        self._edit("remove", subject, lambda tree: eachOf(tree, labelIds, lambda t, i: edit.remove(t, i, marksTo)))
 
     def recolor(self, labelIds: Iterable[int], color: Color) -> None:
         """Give labels a color."""
         labelIds = tuple(labelIds)
-        self._edit("recolor", self._subject(labelIds), lambda tree: _each(tree, labelIds, lambda t, i: edit.recolor(t, i, color)))
+        subject = self._subject(labelIds)
+        self._edit("recolor", subject, lambda tree: eachOf(tree, labelIds, lambda t, i: edit.recolor(t, i, color)))
 
     def shade(self, labelId: int, color: Color | None = None) -> None:
         """Give a label a color (its own when None) and all below it shades of that color."""
@@ -285,8 +287,12 @@ class LabelsLogic:
         self._announce(before, None)
 
     def _announce(self, before: LabelTree | None, remap: Remap | None) -> None:
+        labelId = self._heir(self.currentLabelId, before, remap)
+        hasMoved = labelId != self.currentLabelId
+        self._parameters.currentLabelId = labelId  # before anybody hears of a tree that lacks the old one
         self.treeChanged.emit(self._tree, remap)
-        self.setCurrent(self._heir(self.currentLabelId, before, remap))
+        if hasMoved:
+            self.currentChanged.emit(labelId)
 
     def _heir(self, labelId: int, before: LabelTree | None, remap: Remap | None) -> int:
         """The label to go on with: the same, the one its marks went to, or the nearest above it that is still there."""
@@ -323,35 +329,3 @@ class LabelsLogic:
 
     def _subject(self, labelIds: tuple[int, ...]) -> str:
         return ", ".join(self._named(labelId) for labelId in labelIds[:3]) + ("…" if len(labelIds) > 3 else "")
-
-
-def matched(old: LabelTree, new: LabelTree) -> Remap:
-    """Where marks go when a tree is replaced by another: to labels of the same path, name or codes, else nowhere."""
-    segments = []
-    for label in old:
-        tags = {tag: text for tag, text in segment_tags(old, label).items() if tag in (PATH_TAG, TERMINOLOGY_TAG)}
-        segments.append(Segment(label.name, label.value, tags=tags, voxel_count=0))
-    found, _ = match_segments(segments, new)
-    ids = {label.id: None if match is None else match.id for label, match in zip(old, found, strict=True)}
-    changed = {before: after for before, after in ids.items() if before != after}
-    targets = [after for after in ids.values() if after is not None]
-    return Remap(changed, invertible=None not in changed.values() and len(set(targets)) == len(targets))
-
-
-def _each(tree: LabelTree, labelIds: tuple[int, ...], change: Callable[[LabelTree, int], Edit]) -> Edit:
-    """One edit of several labels, after each other, as one."""
-    remap = Remap()
-    for labelId in labelIds:
-        tree, further = change(tree, labelId)
-        remap = remap.compose(further)
-    return Edit(tree, remap)
-
-
-def _moved(tree: LabelTree, labelIds: tuple[int, ...], parentId: int, index: int | None) -> Edit:
-    """Labels moved so that they follow each other, counting places as they were before the move."""
-    children = [label.id for label in tree.children(parentId)]
-    place = len(children) if index is None else index
-    place -= sum(child in labelIds for child in children[:place])
-    for offset, labelId in enumerate(labelIds):
-        tree = edit.move(tree, labelId, parentId, place + offset).tree
-    return Edit(tree)

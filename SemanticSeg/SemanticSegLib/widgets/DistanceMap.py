@@ -12,8 +12,11 @@ from semseg_core.labels.tree import LabelTree
 SIDE = 520
 """Side of the map in pixels, at least; every pair of leaves is a square of whole pixels."""
 
-DARK, BRIGHT = np.array([13, 20, 60]), np.array([253, 231, 100])
-"""Colors of distance 0 and of the largest; brightness alone tells them apart, with any color vision."""
+LARGEST, MARGIN = 800, 60
+"""Pixels of the window before it scrolls, and what it needs besides the map."""
+
+RAMP = np.array([(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)])
+"""Colors from distance 0 to the largest: those of viridis, which grow steadily brighter and read with any color vision."""
 
 
 class HeatMap(qt.QLabel):
@@ -23,6 +26,7 @@ class HeatMap(qt.QLabel):
         qt.QLabel.__init__(self)
         self._leaves = tree.leaves
         self._distances = leaf_distances(tree)
+        self.largest = float(self._distances.max())
         self._readout = readout
         self._cell = max(1, -(-SIDE // len(self._leaves)))
         side = self._cell * len(self._leaves)
@@ -38,35 +42,49 @@ class HeatMap(qt.QLabel):
             self._readout.text = _("{first} – {second}: {distance}").format(first=first, second=second, distance=distance)
 
 
-def showDistances(tree: LabelTree, parent: qt.QWidget) -> qt.QDialog:
-    """Open a window with the map, which stays beside the panel.
+class DistanceMap:
+    """A window with the map, which stays beside the panel until it is closed.
+
+    Args:
+        tree: The tree whose leaves are compared.
+        parent: The window it belongs to.
 
     Raises:
         LabelTreeError: If there are too many leaves for a picture.
     """
-    dialog = qt.QDialog(parent)
-    readout = qt.QLabel(_("Point at a square to see which two labels it compares."))
-    heatMap = HeatMap(tree, readout)
-    dialog.windowTitle = _("Distances between leaves: {title}").format(title=tree.title)
-    dialog.setAttribute(qt.Qt.WA_DeleteOnClose)
-    layout = qt.QVBoxLayout(dialog)
-    text = qt.QLabel(_("Dark squares are pairs close to each other in the tree. Training on a tree loss forgives those sooner."))
-    text.wordWrap = True
-    layout.addWidget(text)
-    area = qt.QScrollArea()
-    area.setWidget(heatMap)
-    area.setMinimumSize(SIDE // 2, SIDE // 2)
-    layout.addWidget(area)
-    layout.addWidget(readout)
-    dialog.resize(min(heatMap.width, 900) + 60, min(heatMap.height, 700) + 110)
-    dialog.show()
-    return dialog
+
+    def __init__(self, tree: LabelTree, parent: qt.QWidget) -> None:
+        readout = qt.QLabel(_("Point at a square to see which two labels it compares."))
+        self.heatMap = HeatMap(tree, readout)
+        self.dialog = qt.QDialog(parent)
+        self.dialog.windowTitle = _("Distances between leaves: {title}").format(title=tree.title)
+        layout = qt.QVBoxLayout(self.dialog)
+        text = qt.QLabel(
+            _("Dark is near in the tree, bright far (up to {largest}). A tree loss weighs mistaking near labels less.").format(
+                largest=f"{self.heatMap.largest:g}"
+            )
+        )
+        text.wordWrap = True
+        layout.addWidget(text)
+        area = qt.QScrollArea()
+        area.alignment = qt.Qt.AlignCenter
+        area.setWidget(self.heatMap)
+        layout.addWidget(area)
+        layout.addWidget(readout)
+        self.dialog.resize(min(self.heatMap.width, LARGEST) + MARGIN, min(self.heatMap.height, LARGEST) + 2 * MARGIN)
+        self.dialog.show()
+
+    def close(self) -> None:
+        """Close the window for good."""
+        self.dialog.close()
+        self.dialog.deleteLater()
 
 
 def heatColors(distances: np.ndarray) -> np.ndarray:
     """Colors of a matrix of distances, (L, L, 3) uint8, dark at 0 and bright at the largest."""
-    share = distances / max(float(distances.max()), 1e-12)
-    return np.rint(DARK + share[:, :, np.newaxis] * (BRIGHT - DARK)).astype(np.uint8)
+    places = distances / max(float(distances.max()), 1e-12) * (len(RAMP) - 1)
+    channels = [np.interp(places, range(len(RAMP)), channel) for channel in RAMP.T]
+    return np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
 
 
 def pixmapOf(colors: np.ndarray) -> qt.QPixmap:

@@ -271,7 +271,9 @@ def swatch(color: Color) -> qt.QIcon:
     """A square of a color."""
     pixmap = qt.QPixmap(SWATCH, SWATCH)
     pixmap.fill(qt.QColor(*to_bytes(color)))
-    return qt.QIcon(pixmap)
+    icon = qt.QIcon(pixmap)
+    icon.addPixmap(pixmap, qt.QIcon.Selected)  # else Qt tints it with the color of the selection
+    return icon
 
 
 def searchedText(label: Label) -> str:

@@ -10,7 +10,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from SemanticSegLib.logic.LabelsLogic import LabelsLogic
-from SemanticSegLib.widgets.DistanceMap import showDistances
+from SemanticSegLib.widgets.DistanceMap import DistanceMap
 from semseg_core.labels.presets.catalog import load_preset, preset_names
 
 FOLDER_KEY = "SemanticSeg/LabelsFolder"
@@ -27,12 +27,14 @@ class LabelSources:
         labels: The use cases.
         attempt: Runs them.
         menu: The menu to fill.
+        parent: Whose window dialogs belong to.
     """
 
-    def __init__(self, labels: LabelsLogic, attempt: Attempt, menu: qt.QMenu) -> None:
+    def __init__(self, labels: LabelsLogic, attempt: Attempt, menu: qt.QMenu, parent: qt.QWidget) -> None:
         self._labels = labels
         self._attempt = attempt
-        self._window = menu
+        self._parent = parent
+        self._map: DistanceMap | None = None
         self._presets = menu.addMenu(_("Presets"))
         for name in preset_names():
             self._presets.addAction(presetText(name)).setData(name)
@@ -62,7 +64,7 @@ class LabelSources:
     def importFile(self) -> None:
         """Ask for a file and read it."""
         filters = _("Label trees") + " (*.json *.csv *.tsv *.txt *.ctbl);;" + _("All files") + " (*)"
-        path = qt.QFileDialog.getOpenFileName(self._window, _("Import labels"), _folder(), filters)
+        path = qt.QFileDialog.getOpenFileName(self._parent.window(), _("Import labels"), _folder(), filters)
         if path:
             _rememberFolder(path)
             self._attempt(lambda: self._labels.load(path))
@@ -78,7 +80,7 @@ class LabelSources:
                 _("Slicer terminology") + " (*.term.json)",
             )
         )
-        path = qt.QFileDialog.getSaveFileName(self._window, _("Export labels"), f"{_folder()}/labels.json", filters)
+        path = qt.QFileDialog.getSaveFileName(self._parent.window(), _("Export labels"), f"{_folder()}/labels.json", filters)
         if path:
             _rememberFolder(path)
             self._attempt(lambda: (*self._labels.save(path), _("Written: {name}").format(name=Path(path).name)))
@@ -88,24 +90,31 @@ class LabelSources:
 
     def _listSegmentations(self) -> None:
         nodes = slicer.util.getNodesByClass("vtkMRMLSegmentationNode", self._labels.scene)
-        _list(self._segmentations, nodes, _("There is no segmentation in the scene"))
+        entries = [(node.GetName(), f"path {node.GetID()}") for node in nodes]
+        grouped = _("{name}, grouped by terminology category")
+        entries += [(grouped.format(name=node.GetName()), f"category {node.GetID()}") for node in nodes]
+        _list(self._segmentations, entries, _("There is no segmentation in the scene"))
 
     def _onSegmentation(self, action: qt.QAction) -> None:
-        self._attempt(lambda: self._labels.fromSegmentation(self._labels.scene.GetNodeByID(action.data())))
+        grouping, nodeId = action.data().split()
+        self._attempt(lambda: self._labels.fromSegmentation(self._labels.scene.GetNodeByID(nodeId), grouping))
 
     def _listColors(self) -> None:
-        nodes = [
-            node
-            for node in slicer.util.getNodesByClass("vtkMRMLColorTableNode", self._labels.scene)
-            if not node.GetHideFromEditors()
-        ]
-        _list(self._colors, nodes, _("There is no color table in the scene"))
+        nodes = slicer.util.getNodesByClass("vtkMRMLColorTableNode", self._labels.scene)
+        entries = [(node.GetName(), node.GetID()) for node in nodes if not node.GetHideFromEditors()]
+        _list(self._colors, entries, _("There is no color table in the scene"))
 
     def _onColors(self, action: qt.QAction) -> None:
         self._attempt(lambda: self._labels.fromColors(self._labels.scene.GetNodeByID(action.data())))
 
     def _showDistances(self) -> None:
-        self._attempt(lambda: showDistances(self._labels.tree, self._window.window()) and None)
+        self._attempt(self._openMap)
+
+    def _openMap(self) -> None:
+        opened = DistanceMap(self._labels.tree, self._parent.window())
+        if self._map is not None:
+            self._map.close()
+        self._map = opened
 
 
 def presetText(name: str) -> str:
@@ -114,10 +123,11 @@ def presetText(name: str) -> str:
     return _("{title}: {leaves} leaves").format(title=tree.title, leaves=len(tree.leaves))
 
 
-def _list(menu: qt.QMenu, nodes: Iterable[slicer.vtkMRMLNode], nothing: str) -> None:
+def _list(menu: qt.QMenu, entries: Iterable[tuple[str, str]], nothing: str) -> None:
+    """Fill a menu with texts and what each stands for."""
     menu.clear()
-    for node in nodes:
-        menu.addAction(node.GetName()).setData(node.GetID())
+    for text, data in entries:
+        menu.addAction(text).setData(data)
     if menu.isEmpty():
         menu.addAction(nothing).enabled = False
 

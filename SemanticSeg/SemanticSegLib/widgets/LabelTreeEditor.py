@@ -72,7 +72,7 @@ class LabelTreeEditor:
             getattr(self._ui, button).setDefaultAction(self._actions[action])
         self._details = LabelDetails(self._ui, labels, self._actions, self.attempt)
         self._moreMenu = qt.QMenu(self._ui.moreButton)
-        self._sources = LabelSources(labels, self.attempt, self._moreMenu)
+        self._sources = LabelSources(labels, self.attempt, self._moreMenu, self.widget)
         self._contextMenu = qt.QMenu(self.view)
         self._setupMenus()
         self._setupHeader()
@@ -168,9 +168,8 @@ class LabelTreeEditor:
         self._rows.show(tree)
         self._rows.showHidden(self._labels.hidden)
         self._rows.setCurrent(self._labels.currentLabelId)
-        if tree is None:
-            self._say(self._labels.problem)
-        else:
+        self._say(self._labels.problem)
+        if tree is not None:
             self._ui.countLabel.text = _("{leaves} leaves").format(leaves=len(tree.leaves))
             self._listLevels(tree)
         self._updateActions()
