@@ -1,6 +1,6 @@
 """Jobs: what to do, as a record; and job folders, by which another program (the Slicer panel, a server) hands one over.
 
-A job folder holds `job.json`: `{"schema": 1, "command": "finetune" | "predict", "arguments": {…}}`. Relative paths in it start
+A job folder holds `job.json`: `{"schema": 1, "command": …, "arguments": {…}}`. Relative paths in it start
 at the folder. `semseg run FOLDER` carries it out, prints events, and stops soon after a file `cancel` appears in the folder.
 The same folder can be run again from a terminal, which makes it the form of a bug report.
 """
@@ -11,121 +11,27 @@ import dataclasses
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from semseg_core.data.cases import CaseFiles
 from semseg_core.errors import CancelledError, InputError
 from semseg_core.files import require_file
+from semseg_core.job_records import DoctorJob, EvaluateJob, FineTuneJob, PredictJob
 from semseg_core.train.config import TrainConfig
-from semseg_core.train.events import EventSink, Note
 
 SCHEMA = 1
 JOB_FILE = "job.json"
 CANCEL_FILE = "cancel"
 
 
-@dataclass(frozen=True)
-class FineTuneJob:
-    """Arguments of `semseg finetune`.
+Job = FineTuneJob | PredictJob | EvaluateJob | DoctorJob
 
-    Args:
-        tree: File or preset.
-        cases: Files of every case.
-        output: Model directory.
-        value_column: Column of the tree's values, where it has several.
-        unknown_values: Values that mean unknown.
-        channels: Channel names.
-        start: Model directory to start from.
-        resume: Go on from a checkpoint.
-        config: How to train.
-    """
-
-    tree: str
-    cases: tuple[CaseFiles, ...]
-    output: str
-    value_column: str | None = None
-    unknown_values: tuple[int, ...] = ()
-    channels: tuple[str, ...] = ()
-    start: str | None = None
-    resume: bool = False
-    config: TrainConfig = field(default_factory=TrainConfig)
-
-    def execute(self, on_event: EventSink, cancelled: Callable[[], bool]) -> None:
-        """Carry the job out."""
-        _prepare()
-        from semseg_core.labels.reading import load_tree
-        from semseg_core.train.session import fine_tune_files
-
-        read = load_tree(self.tree, self.value_column, self.unknown_values)
-        for note in read.notes:
-            on_event(Note(note))
-        fine_tune_files(
-            read.tree,
-            self.cases,
-            self.output,
-            self.config,
-            on_event,
-            cancelled,
-            self.channels,
-            self.unknown_values,
-            self.start,
-            self.resume,
-        )
-
-    def located(self, folder: Path) -> FineTuneJob:
-        """The job with relative paths starting at a folder."""
-        cases = tuple(
-            CaseFiles(tuple(_at(folder, image) for image in case.images), _at(folder, case.scribbles)) for case in self.cases
-        )
-        tree = _at(folder, self.tree) if (folder / self.tree).exists() else self.tree
-        start = None if self.start is None else _at(folder, self.start)
-        return dataclasses.replace(self, tree=tree, cases=cases, output=_at(folder, self.output), start=start)
-
-
-@dataclass(frozen=True)
-class PredictJob:
-    """Arguments of `semseg predict`; see `infer/session.py`."""
-
-    model: str
-    images: tuple[str, ...]
-    output: str | None = None
-    level: int | str = "leaf"
-    min_confidence: float = 0.0
-    confidence: str | None = None
-    device: str = "auto"
-    paths: str | None = None
-
-    def execute(self, on_event: EventSink, cancelled: Callable[[], bool]) -> None:
-        """Carry the job out."""
-        _prepare()
-        from semseg_core.infer.session import predict_files
-
-        predict_files(
-            self.model,
-            self.images,
-            self.output,
-            on_event,
-            cancelled,
-            self.level,
-            self.min_confidence,
-            self.confidence,
-            self.device,
-            self.paths,
-        )
-
-    def located(self, folder: Path) -> PredictJob:
-        """The job with relative paths starting at a folder."""
-        files = {
-            name: _at(folder, path) for name in ("output", "confidence", "paths") if (path := getattr(self, name)) is not None
-        }
-        images = tuple(_at(folder, image) for image in self.images)
-        return dataclasses.replace(self, model=_at(folder, self.model), images=images, **files)
-
-
-Job = FineTuneJob | PredictJob
-
-COMMANDS: dict[str, type[FineTuneJob] | type[PredictJob]] = {"finetune": FineTuneJob, "predict": PredictJob}
+COMMANDS: dict[str, type[Job]] = {
+    "finetune": FineTuneJob,
+    "predict": PredictJob,
+    "evaluate": EvaluateJob,
+    "doctor": DoctorJob,
+}
 
 
 def job_text(job: Job) -> str:
@@ -173,7 +79,7 @@ def cancel_by_file(folder: str | Path, cancelled: Callable[[], bool]) -> Callabl
     return lambda: cancelled() or os.path.exists(path)  # noqa: PTH110
 
 
-def _job(kind: type[FineTuneJob] | type[PredictJob], arguments: Mapping[str, object], path: Path) -> Job:
+def _job(kind: type[Job], arguments: Mapping[str, object], path: Path) -> Job:
     known = {item.name for item in dataclasses.fields(kind)}
     strange = sorted(set(arguments) - known)
     if strange:
@@ -205,26 +111,14 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 _FIELDS: dict[str, Callable[[object], object]] = {
-    **dict.fromkeys(("tree", "model", "device"), _text),
+    **dict.fromkeys(("tree", "model", "device", "truth", "prediction"), _text),
     **dict.fromkeys(("images", "channels"), _texts),
     "unknown_values": lambda value: tuple(_checked(item, int) for item in _checked(value, list)),
     "cases": lambda value: tuple(CaseFiles(_texts(case["images"]), _text(case["scribbles"])) for case in _checked(value, list)),
     "config": lambda value: TrainConfig.from_record(_checked(value, dict)),
-    "resume": lambda value: _checked(value, bool),
+    **dict.fromkeys(("resume", "within_truth"), lambda value: _checked(value, bool)),
     "level": lambda value: _checked(value, int, str),
+    "surface_tolerance_mm": lambda value: _checked(value, int, float, type(None)),
     "min_confidence": lambda value: _checked(value, int, float),
 }
 """How the arguments of a job are read; all others are text, or null."""
-
-
-def _prepare() -> None:
-    """Tune the process, then load PyTorch, or say what keeps it from loading."""
-    from semseg_core.device import import_torch
-    from semseg_core.tuning import tune_process
-
-    tune_process()
-    import_torch()
-
-
-def _at(folder: Path, path: str) -> str:
-    return str(folder / path)

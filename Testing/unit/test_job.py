@@ -9,7 +9,19 @@ import pytest
 
 from semseg_core.data.cases import CaseFiles
 from semseg_core.errors import CancelledError, InputError
-from semseg_core.job import CANCEL_FILE, JOB_FILE, SCHEMA, FineTuneJob, Job, PredictJob, cancel_by_file, job_text, load_job
+from semseg_core.job import (
+    CANCEL_FILE,
+    JOB_FILE,
+    SCHEMA,
+    DoctorJob,
+    EvaluateJob,
+    FineTuneJob,
+    Job,
+    PredictJob,
+    cancel_by_file,
+    job_text,
+    load_job,
+)
 from semseg_core.train.config import Budget, TrainConfig
 
 TRAIN = FineTuneJob(
@@ -25,13 +37,17 @@ TRAIN = FineTuneJob(
 
 APPLY = PredictJob("model", ("t1.nii.gz",), "out.seg.nrrd", level=2, min_confidence=0.25, confidence="sure.nii.gz", device="cpu")
 
+JUDGE = EvaluateJob("tree.json", "truth.nii.gz", "out.nii.gz", "report.json", within_truth=True, surface_tolerance_mm=1.5)
+
 
 def write(folder: Path, record: object) -> Path:
     (folder / JOB_FILE).write_text(record if isinstance(record, str) else json.dumps(record), encoding="utf-8")
     return folder
 
 
-@pytest.mark.parametrize("job", [TRAIN, APPLY, PredictJob("m", ("i",), "o.nii.gz"), FineTuneJob("t", (), "o")])
+@pytest.mark.parametrize(
+    "job", [TRAIN, APPLY, JUDGE, DoctorJob("found.json"), PredictJob("m", ("i",), "o.nii.gz"), FineTuneJob("t", (), "o")]
+)
 def test_a_job_comes_back_from_its_folder_with_paths_located_there(tmp_path: Path, job: Job) -> None:
     (tmp_path / "tree.json").touch()
     loaded = load_job(write(tmp_path, job_text(job)))

@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 import math
 import textwrap
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from semseg_core.cli.options import add_tree_options, read_tree
 from semseg_core.errors import InputError
-from semseg_core.files import require_file, require_writable, write_text
-from semseg_core.train.events import Done, EventSink, Note, Stage
+from semseg_core.train.events import EventSink
 
 if TYPE_CHECKING:
     from semseg_core.metrics.records import LabelScore, Report
@@ -48,41 +46,21 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace, on_event: EventSink, cancelled: Callable[[], bool]) -> None:
     """Read both, compare, print, and write the report."""
     del cancelled  # not polled: Ctrl-C ends the command at once, and nothing is half-written
-    from semseg_core.data.segmentation import read_segmentation
-    from semseg_core.device import memory_guard
-    from semseg_core.labels.encode import values_to_ids
-    from semseg_core.metrics.records import report_to_json
-    from semseg_core.metrics.report import evaluate
+    from semseg_core.evaluation import evaluate_files
 
-    started = time.monotonic()
     tolerance_mm = _tolerance(arguments)
-    tree = read_tree(arguments, on_event)
-    for path, role in ((arguments.truth, "truth"), (arguments.prediction, "prediction")):
-        require_file(path, role)
-    if arguments.json:
-        require_writable(arguments.json, "report")
-    with memory_guard():
-        on_event(Stage("Reading"))
-        truth = read_segmentation(arguments.truth, tree, arguments.unknown_values, "truth")
-        prediction = read_segmentation(arguments.prediction, tree, arguments.unknown_values, "prediction")
-        for note in (*truth.notes, *prediction.notes):
-            on_event(Note(note))
-        prediction.grid.require_same(truth.grid, f"prediction {arguments.prediction}", f"truth {arguments.truth}")
-        on_event(Stage("Comparing" if tolerance_mm is None else "Comparing labels and surfaces"))
-        report = evaluate(
-            values_to_ids(truth.values, tree),
-            values_to_ids(prediction.values, tree),
-            truth.grid,
-            tree,
-            within_truth=arguments.within_truth,
-            surface_tolerance_mm=tolerance_mm,
-        )
-    if arguments.json:
-        write_text(arguments.json, report_to_json(report), "report")
+    report = evaluate_files(
+        read_tree(arguments, on_event),
+        arguments.truth,
+        arguments.prediction,
+        on_event,
+        arguments.json,
+        arguments.unknown_values,
+        arguments.within_truth,
+        tolerance_mm,
+    )
     if arguments.progress != "json":
         print("\n".join(lines_of(report)))
-    outputs = (arguments.json,) if arguments.json else ()
-    on_event(Done(outputs, time.monotonic() - started, {"dice": report.dice, "distance": report.tree.distance}))
 
 
 def lines_of(report: Report) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from semseg_core import examination
 from semseg_core.cli import doctor
 from semseg_core.errors import DependencyError
 
@@ -18,7 +19,7 @@ from semseg_core.errors import DependencyError
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Devices are not tried; test_device.py does that."""
-    monkeypatch.setattr(doctor, "smoke_test", lambda _: None)
+    monkeypatch.setattr(examination, "smoke_test", lambda _: None)
 
 
 def run(*options: str, progress: str = "bar") -> None:
@@ -39,7 +40,7 @@ def lack(monkeypatch: pytest.MonkeyPatch, *missing: str) -> None:
             raise metadata.PackageNotFoundError(name)
         return real(name)
 
-    monkeypatch.setattr(doctor.metadata, "version", version)
+    monkeypatch.setattr(examination.metadata, "version", version)
 
 
 def test_a_working_machine_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,7 +56,7 @@ def test_json_holds_the_same_findings(capsys: pytest.CaptureFixture[str]) -> Non
     run("--json")
     found = json.loads(capsys.readouterr().out)
     assert found["usable"] is True
-    assert {package["name"] for package in found["packages"]} == {*doctor.NEEDED, *doctor.OPTIONAL}
+    assert {package["name"] for package in found["packages"]} == {*examination.NEEDED, *examination.OPTIONAL}
     assert found["devices"][-1]["name"] == "cpu"
     assert found["free_disk_gb"] > 0
 
@@ -83,32 +84,32 @@ def test_without_torch_it_says_how_to_get_it_and_fails_as_a_missing_dependency(
 
 @pytest.mark.usefixtures("quick")
 def test_a_package_that_cannot_be_loaded_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = doctor.importlib.import_module
+    real = examination.importlib.import_module
 
     def import_module(name: str) -> object:
         if name == "SimpleITK":
             raise ImportError("libitk.so: cannot open shared object file\nmore")
         return real(name)
 
-    monkeypatch.setattr(doctor.importlib, "import_module", import_module)
-    found = doctor.examine()
+    monkeypatch.setattr(examination.importlib, "import_module", import_module)
+    found = examination.examine()
     assert not found.usable
     assert found.advice[0].startswith("SimpleITK: cannot be loaded: libitk.so: cannot open shared object file; ")
     assert found.advice[0].endswith("-m pip install --force-reinstall SimpleITK")
 
 
 def test_a_torch_that_crashes_is_told_without_loading_it_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "smoke_test", lambda _: "a small calculation crashed with code -11")
-    monkeypatch.setattr(doctor, "import_torch", lambda: pytest.fail("loaded in this process"))
-    found = doctor.examine()
+    monkeypatch.setattr(examination, "smoke_test", lambda _: "a small calculation crashed with code -11")
+    monkeypatch.setattr(examination, "import_torch", lambda: pytest.fail("loaded in this process"))
+    found = examination.examine()
     assert (found.usable, found.devices) == (False, ())
     assert found.advice[0].startswith("torch: a small calculation crashed with code -11; ")
 
 
 def test_a_broken_gpu_is_told_but_the_cpu_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "available_devices", lambda: ["mps", "cpu"])
-    monkeypatch.setattr(doctor, "smoke_test", lambda name: None if name == "cpu" else "it calculates wrongly")
-    found = doctor.examine()
+    monkeypatch.setattr(examination, "available_devices", lambda: ["mps", "cpu"])
+    monkeypatch.setattr(examination, "smoke_test", lambda name: None if name == "cpu" else "it calculates wrongly")
+    found = examination.examine()
     assert found.usable
     assert found.advice == ("mps: it calculates wrongly.",)
     assert "  mps          it calculates wrongly      Apple GPU" in doctor.lines_of(found)
@@ -116,34 +117,34 @@ def test_a_broken_gpu_is_told_but_the_cpu_is_enough(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.usefixtures("quick")
 def test_scarce_disk_and_memory_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: argparse.Namespace(free=5e8))
-    monkeypatch.setattr(doctor, "free_memory_bytes", lambda: 10**9)
-    advice = doctor.examine().advice
+    monkeypatch.setattr(examination.shutil, "disk_usage", lambda _: argparse.Namespace(free=5e8))
+    monkeypatch.setattr(examination, "free_memory_bytes", lambda: 10**9)
+    advice = examination.examine().advice
     assert advice[0] == "Only 0.5 GB are free in this folder; make room before training."
     assert advice[1] == "Only 1.0 GB of memory are free; close other programs before training."
 
 
 @pytest.mark.usefixtures("quick")
 def test_memory_that_the_system_does_not_tell_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(doctor, "MEMORY_FILE", str(tmp_path / "none"))
+    monkeypatch.setattr(examination, "MEMORY_FILE", str(tmp_path / "none"))
     monkeypatch.setitem(sys.modules, "psutil", None)
-    found = doctor.examine()
+    found = examination.examine()
     assert found.free_memory_gb is None
     assert doctor.lines_of(found)[1].endswith("free memory unknown")
 
 
 def test_memory_is_read_from_linux_or_asked_of_psutil(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:    2048 kB\n")
-    monkeypatch.setattr(doctor, "MEMORY_FILE", str(tmp_path / "meminfo"))
-    assert doctor.free_memory_bytes() == 2048 * 1024
-    monkeypatch.setattr(doctor, "MEMORY_FILE", str(tmp_path / "none"))
+    monkeypatch.setattr(examination, "MEMORY_FILE", str(tmp_path / "meminfo"))
+    assert examination.free_memory_bytes() == 2048 * 1024
+    monkeypatch.setattr(examination, "MEMORY_FILE", str(tmp_path / "none"))
     memory = argparse.Namespace(virtual_memory=lambda: argparse.Namespace(available=77))
     monkeypatch.setitem(sys.modules, "psutil", memory)
-    assert doctor.free_memory_bytes() == 77
+    assert examination.free_memory_bytes() == 77
 
 
 def test_the_needed_packages_are_those_of_the_wheel() -> None:
     project = (Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8")
     block = re.search(r"^dependencies = \[(.*?)^\]", project, re.MULTILINE | re.DOTALL)
     assert block is not None
-    assert set(re.findall(r'"([A-Za-z0-9-]+)', block[1])) == set(doctor.NEEDED)
+    assert set(re.findall(r'"([A-Za-z0-9-]+)', block[1])) == set(examination.NEEDED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import time
@@ -10,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from semseg_core import examination
 from semseg_core.data.cases import CaseFiles
 from semseg_core.data.images import read_label_map
-from semseg_core.job import CANCEL_FILE, JOB_FILE, FineTuneJob, PredictJob, job_text
+from semseg_core.job import CANCEL_FILE, JOB_FILE, DoctorJob, EvaluateJob, FineTuneJob, PredictJob, job_text
+from semseg_core.metrics.records import report_from_json
 from semseg_core.models.directory import CARD, load_model
 from semseg_core.train.config import Budget, TrainConfig
-from semseg_core.train.events import Done, Failed, Note, Progress, from_line
+from semseg_core.train.events import Done, Failed, Kept, Note, Progress, from_line
 
 
 @pytest.fixture
@@ -70,6 +73,8 @@ def test_a_cancel_file_ends_a_running_job_and_the_job_can_go_on(
     assert process.returncode == 130
     assert "--resume goes on from here" in err
     assert from_line(out.splitlines()[-1]).exit_code == 130
+    kept = from_line(out.splitlines()[-2])
+    assert (type(kept), kept.outputs) == (Kept, (str(folder / "model" / CARD),))
     assert load_model(folder / "model").card.training["cancelled"] is True
 
     code, out, _ = in_process("run", folder, "--progress", "json")
@@ -94,6 +99,27 @@ def test_the_job_can_be_run_from_anywhere(training: Callable, in_process: Callab
     monkeypatch.chdir(folder.parent)
     assert in_process("run", folder.name, "--progress", "none")[0] == 0
     assert (folder / "model" / CARD).is_file()
+
+
+def test_a_job_evaluates_as_the_command_does(phantom_files, tmp_path: Path, in_process: Callable) -> None:
+    shutil.copy(phantom_files.tree, tmp_path)
+    shutil.copy(phantom_files.marks, tmp_path)
+    job = EvaluateJob(phantom_files.tree.name, phantom_files.marks.name, phantom_files.marks.name, "report.json")
+    (tmp_path / JOB_FILE).write_text(job_text(job), encoding="utf-8")
+    code, out, err = in_process("run", tmp_path, "--progress", "json")
+    assert (code, err) == (0, "")
+    done = from_line(out.splitlines()[-1])
+    assert (done.outputs, done.summary["dice"]["leaf"]) == ((str(tmp_path / "report.json"),), 1.0)
+    assert report_from_json((tmp_path / "report.json").read_text(encoding="utf-8")).tree.accuracy == 1.0
+
+
+def test_a_job_examines_the_computer(tmp_path: Path, in_process: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "smoke_test", lambda _: None)
+    (tmp_path / JOB_FILE).write_text(job_text(DoctorJob("found.json")), encoding="utf-8")
+    code, out, err = in_process("run", tmp_path, "--progress", "json")
+    assert (code, err) == (0, "")
+    assert from_line(out.splitlines()[-1]).summary == {"usable": True}
+    assert json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))["devices"][-1]["name"] == "cpu"
 
 
 @pytest.mark.parametrize("content", [None, "", "{", '{"schema": 1, "command": "bake", "arguments": {}}'])

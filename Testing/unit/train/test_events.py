@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semseg_core.train.events import KINDS, Done, Event, Failed, Note, Progress, Score, Stage, from_line, ignore, to_line
+from semseg_core.train.events import KINDS, Done, Event, Failed, Kept, Note, Progress, Score, Stage, from_line, ignore, to_line
 
 EVENTS = [
     Stage("Lesen – größer → 髄膜"),
@@ -18,6 +18,7 @@ EVENTS = [
     Progress(0.0, 0.0),
     Score(5, 0.5, {"1": 0.9, "leaf": 0.4}, True),
     Done(("a/model.json", "b"), 3.5, {"labels": 4, "dice": {"1": 0.5}}),
+    Kept(("model/model.json",), {"steps": 12}),
     Failed("no\nfile", 3),
 ]
 
