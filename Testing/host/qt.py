@@ -8,7 +8,9 @@ Both live in `ui_loader` and `connecting`; the names here are those that PythonQ
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
@@ -19,6 +21,11 @@ from .ui_loader import QUiLoader
 
 # Python's own additions, and classes that Qt 5 has not.
 _NOT_IN_PYTHONQT = {"QEnum", "QFlag", "QKeyCombination", "QUiLoader", "QPyTextObject", "QCborArray", "QCborMap", "QNativeIpcKey"}
+
+if sys.version_info < (3, 12):
+    # PySide6 6.12 gives None back without counting it, as is right from Python 3.12 on, where None is immortal; before that the
+    # interpreter ends with "deallocating None" after some ten thousand calls. So it is made as good as immortal here.
+    ctypes.c_ssize_t.from_address(id(None)).value += 1 << 40
 
 application = QtWidgets.QApplication.instance() or QtWidgets.QApplication(["SlicerTestHost"])
 _classes = {
