@@ -1,0 +1,414 @@
+"""Training as a use case: from the cases of the scene to a model in the store, by a child process, while the panel stays fluid.
+
+`start` looks at every node at once and refuses what cannot be used; from then on nodes may be deleted and the scene closed. The
+files of the job folder are written a few milliseconds at a time, then the child process takes over, and what it tells is kept in
+`run`. What it leaves behind, whether it ended or was cancelled, becomes a model of the store.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from SemanticSegLib.logic.Signal import Signal
+from SemanticSegLib.logic.Soon import Soon
+from SemanticSegLib.logic.TrainingCases import JobFile, TrainingCases
+from SemanticSegLib.logic.TrainingRun import TrainingRun
+from semseg_core.cli.options import parse_names, parse_values
+from semseg_core.data.cases import CaseFiles
+from semseg_core.errors import InputError, SemSegError
+from semseg_core.files import write_text
+from semseg_core.job import FineTuneJob
+from semseg_core.labels.formats.own_json import to_text
+from semseg_core.train.config import Budget, TrainConfig
+from semseg_core.train.events import Event
+
+if TYPE_CHECKING:
+    from SemanticSegLib.logic.JobFolders import JobFolder
+    from SemanticSegLib.logic.LabelsLogic import LabelsLogic
+    from SemanticSegLib.logic.ModelStore import ModelStore
+    from SemanticSegLib.logic.ParameterNode import SemanticSegParameterNode
+    from SemanticSegLib.logic.Runner import JobRunner, Outcome, RunningJob
+    from SemanticSegLib.logic.ScribblesLogic import ScribblesLogic
+
+IDLE, PREPARING, TRAINING, FINISHING = "idle", "preparing", "training", "finishing"
+
+TURN_S = 0.05
+"""Files are written so long before the window is looked after again."""
+
+TREE, MODEL, START = "tree.json", "model", "start"
+"""Places in the job folder."""
+
+MODEL_FILES = ("model.json", "model.safetensors")
+"""What makes a model; a training that was cancelled leaves more than that."""
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """How a training ended.
+
+    Args:
+        kind: "done", "cancelled", "failed" or "crashed".
+        model: Name of the model in the store; empty where there is none.
+        message: One sentence where it did not end well; empty where it did.
+        folder: The job folder where something went wrong, for a report.
+        logTail: Last lines of the child's log, fit to be shown to others.
+    """
+
+    kind: str
+    model: str = ""
+    message: str = ""
+    folder: JobFolder | None = None
+    logTail: str = ""
+
+
+class TrainingLogic:
+    """Starts trainings, follows the one that runs, and keeps what came of it.
+
+    Args:
+        scene: Where the cases are.
+        parameters: What is chosen in the panel.
+        labels: The tree.
+        scribbles: What is drawn on the volume of the panel.
+        runner: Runs child processes.
+        models: Where models are, and where the new one goes.
+        soon: Makes what gives way to the application between two parts of a file; `Soon` in the application.
+
+    Attributes:
+        cases: What a training would learn from.
+        changed: `()` after anything that `canStart` depends on.
+        stateChanged: `(state: str)`: idle, preparing, training or finishing.
+        progressed: `(run: TrainingRun)` after every event of the child, and while its files are prepared.
+        finished: `(result: TrainingResult)` when a training has ended, however it did.
+        run: The training that runs, or the latest; None before the first.
+        result: How the latest ended; None before that.
+    """
+
+    def __init__(
+        self,
+        scene: slicer.vtkMRMLScene,
+        parameters: SemanticSegParameterNode,
+        labels: LabelsLogic,
+        scribbles: ScribblesLogic,
+        runner: JobRunner,
+        models: ModelStore,
+        soon: Callable[[Callable[[], None], int], Soon] = Soon,
+    ) -> None:
+        self.changed = Signal()
+        self.stateChanged = Signal()
+        self.progressed = Signal()
+        self.finished = Signal()
+        self.run: TrainingRun | None = None
+        self.result: TrainingResult | None = None
+        self._scene = scene
+        self._labels = labels
+        self._scribbles = scribbles
+        self._runner = runner
+        self._models = models
+        self._state = IDLE
+        self._folder: JobFolder | None = None
+        self._job: FineTuneJob | None = None
+        self._steps: Iterator[float] = iter(())
+        self._running: RunningJob | None = None
+        self._soon = soon(self._prepare, 0)
+        self._parameters: SemanticSegParameterNode | None = None
+        self.cases = TrainingCases(parameters, lambda: bool(scribbles.counts))
+        self._sceneObserver = scene.AddObserver(slicer.vtkMRMLScene.NodeRemovedEvent, self._onNodesChanged)
+        for signal in (labels.treeChanged, scribbles.countsChanged, models.changed):
+            signal.connect(self._onChanged)
+        self.setParameters(parameters)
+
+    def setParameters(self, parameters: SemanticSegParameterNode) -> None:
+        """Go on with the choices of another scene; a training that runs is not disturbed."""
+        self._forgetParameters()
+        self._parameters = parameters
+        self._parametersObserver = parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, self._onNodesChanged)
+        self.cases.setParameters(parameters)
+        self.changed.emit()
+
+    def cleanup(self) -> None:
+        """Stop observing; a training that runs is ended by the runner."""
+        self._soon.cancel()
+        self._forgetParameters()
+        self._scene.RemoveObserver(self._sceneObserver)
+        for signal in (self._labels.treeChanged, self._scribbles.countsChanged, self._models.changed):
+            signal.disconnect(self._onChanged)
+
+    # What can be done
+
+    @property
+    def parameters(self) -> SemanticSegParameterNode:
+        """What is chosen now."""
+        return self._parameters
+
+    @property
+    def state(self) -> str:
+        """One of idle, preparing, training and finishing."""
+        return self._state
+
+    def canStart(self) -> tuple[bool, str]:
+        """Whether a training can be started now, and if not what is missing, in a sentence."""
+        missing = self._missing()
+        return not missing, missing
+
+    def channels(self) -> tuple[str, ...]:
+        """Names of the image channels: the chosen ones, else those of the tree or of the start model; empty for one unnamed.
+
+        Raises:
+            InputError: If the chosen names are not as many as the image has channels.
+        """
+        count = self.cases.all[0].channelCount
+        if self._parameters.channelNames.strip():
+            names = parse_names(self._parameters.channelNames)
+            if len(names) != count:
+                found = _("channels '{names}': the image has {count}; name each channel once, separated by commas")
+                raise InputError(found.format(names=self._parameters.channelNames, count=count))
+            return names
+        offered = [self._labels.tree.channels, _channelsOf(self._startFolder(self._parameters.startModel))]
+        return next((names for names in offered if len(names) == count), ())
+
+    # What is done
+
+    def start(self, startModel: str | None = None) -> None:
+        """Start a training.
+
+        Args:
+            startModel: Name of a stored model, or its folder, to start from; the one of the parameters if None.
+
+        Raises:
+            SemSegError: If something is missing or cannot be used; nothing has been started then.
+        """
+        possible, reason = self.canStart()
+        if not possible:
+            raise InputError(reason)
+        name = f"{self.cases.all[0].image} {datetime.now():%H:%M}"
+        folder = self._runner.newFolder()
+        run = TrainingRun(name, folder.path, self._labels.tree)
+        try:
+            files = self._files(folder.path, run)
+            self._job = self._jobOf(folder.path, files, self._parameters.startModel if startModel is None else startModel)
+        except SemSegError:
+            folder.remove()
+            raise
+        self._dropFolder()
+        self._folder, self.run, self.result = folder, run, None
+        self._steps = _written([file for case in files for file in case])
+        self._setState(PREPARING)
+        run.stage = _("Preparing the images")
+        self._soon.request()
+
+    def correctAndRetrain(self) -> None:
+        """Go on from the model that is applied, with the scribbles as they are now.
+
+        Raises:
+            SemSegError: As `start`.
+        """
+        self.start(startModel=self._parameters.model)
+
+    def cancel(self) -> None:
+        """Stop; the best model so far is kept."""
+        if self._state == PREPARING:
+            self._soon.cancel()
+            self._end(TrainingResult("cancelled", message=_("Cancelled before the training began.")))
+        elif self._running is not None and self._state == TRAINING:
+            self._setState(FINISHING)
+            self._running.cancel()
+
+    # How
+
+    def _onChanged(self, *_news: object) -> None:
+        self.changed.emit()
+
+    def _onNodesChanged(self, _caller: object, _event: str) -> None:
+        self.cases.changed.emit()
+        self.changed.emit()
+
+    def _forgetParameters(self) -> None:
+        if self._parameters is not None:
+            self._parameters.RemoveObserver(self._parametersObserver)
+        self._parameters = None
+
+    def _missing(self) -> str:
+        tree, parameters = self._labels.tree, self._parameters
+        if self._state != IDLE:
+            return _("A training is running. Cancel it, or wait until it ends.")
+        if tree is None:
+            return _("There are no labels yet. Choose or make them in step 1.")
+        if len(tree.leaves) < 2:
+            return _("The tree has only one label to paint. Add another in step 1: a model tells labels apart.")
+        cases = self.cases.all
+        if not cases:
+            if parameters.volume is None:
+                return _("No volume is chosen. Choose one on top of the panel.")
+            return _("Nothing is drawn yet. Scribble on at least two labels in step 2.")
+        if len(cases) == 1 and self.cases.ownTakesPart and len(self._scribbles.counts) < 2:
+            return _("Only one label is drawn. Scribble on at least one other in step 2.")
+        for case in cases:
+            if case.problem:
+                return f"{case.image}: {case.problem}"
+        counts = {case.channelCount for case in cases}
+        if len(counts) > 1:
+            return _("The cases have {counts} channels. Give all of them the same channels.").format(
+                counts=_(" and ").join(map(str, sorted(counts)))
+            )
+        try:
+            parse_values(parameters.unknownValues)
+            self.channels()
+            requireLoss(parameters.loss)
+        except SemSegError as error:
+            return str(error)
+        return ""
+
+    def _files(self, folder: Path, run: TrainingRun) -> list[list[JobFile]]:
+        """What is to be written for each case; looks at all nodes."""
+        found = []
+        for number, case in enumerate(self.cases.all, start=1):
+            place = f"case{number}"
+            (folder / place).mkdir()
+            files = case.files(place, folder, self._labels.tree, run.tell)
+            run.words.update({file.path: file.words for file in files})
+            found.append(files)
+        return found
+
+    def _jobOf(self, folder: Path, files: list[list[JobFile]], startModel: str) -> FineTuneJob:
+        """The job; writes what is small."""
+        write_text(folder / TREE, to_text(self._labels.tree))
+        start = self._startFolder(startModel)
+        if start is not None:
+            (folder / START).mkdir()
+            for name in MODEL_FILES:
+                shutil.copyfile(start / name, folder / START / name)
+        parameters = self._parameters
+        return FineTuneJob(
+            tree=TREE,
+            cases=tuple(CaseFiles(tuple(file.path for file in case[:-1]), case[-1].path) for case in files),
+            output=MODEL,
+            unknown_values=parse_values(parameters.unknownValues),
+            channels=self.channels(),
+            start=None if start is None else START,
+            config=TrainConfig(
+                loss=None if parameters.loss == "default" else parameters.loss,
+                budget=Budget(seconds=parameters.budgetSeconds),
+                device=parameters.device,
+            ),
+        )
+
+    def _prepare(self) -> None:
+        """Write files for a moment; start the child when all are there."""
+        endsAt = time.monotonic() + TURN_S
+        try:
+            while time.monotonic() < endsAt:
+                share = next(self._steps, None)
+                if share is None:
+                    self._running = self._runner.start(self._job, self._folder)
+                    self._running.events.connect(self._onEvent)
+                    self._running.finished.connect(self._onFinished)
+                    self._setState(TRAINING)
+                    return
+                self.run.fraction = share
+        except SemSegError as error:
+            self._end(TrainingResult("failed", message=str(error)))
+            return
+        self.progressed.emit(self.run)
+        self._soon.request()
+
+    def _onEvent(self, event: Event) -> None:
+        self.run.take(event)
+        self.progressed.emit(self.run)
+
+    def _onFinished(self, outcome: Outcome) -> None:
+        model = self._folder.path / MODEL
+        name, message = "", self.run.readable(outcome.message)
+        if outcome.kind in ("done", "cancelled") and (model / MODEL_FILES[0]).is_file():
+            try:
+                name = self._keep(model)
+            except SemSegError as error:
+                outcome, message = None, str(error)
+        kind = "failed" if outcome is None else outcome.kind
+        self._end(TrainingResult(kind, name, message, self._folder, "" if outcome is None else outcome.logTail))
+
+    def _keep(self, model: Path) -> str:
+        """Put the model into the store; its name there."""
+        folder = self._models.newFolder(self.run.name)
+        for name in MODEL_FILES:
+            shutil.move(model / name, folder / name)
+        self._models.changed.emit()
+        self._parameters.model = folder.name
+        return folder.name
+
+    def _startFolder(self, name: str) -> Path | None:
+        """Where a start model lies, None for none.
+
+        Raises:
+            InputError: If there is no model of this name.
+        """
+        if not name:
+            return None
+        stored = next((model.folder for model in self._models.list() if model.name == name), Path(name))
+        if not (stored / MODEL_FILES[0]).is_file():
+            raise InputError(_("start model '{name}': it is not there any more; choose another, or none").format(name=name))
+        return stored
+
+    def _end(self, result: TrainingResult) -> None:
+        self._running, self._job, self._steps = None, None, iter(())
+        self.result = result
+        if result.kind in ("done", "cancelled"):
+            self._dropFolder()
+        self._setState(IDLE)
+        self.finished.emit(result)
+
+    def _dropFolder(self) -> None:
+        """Remove the images of a training that is over; those of one that failed stay until then, for a report."""
+        if self._folder is not None:
+            self._folder.remove()
+        self._folder = None
+
+    def _setState(self, state: str) -> None:
+        self._state = state
+        self.stateChanged.emit(state)
+
+
+def _written(files: list[JobFile]) -> Iterator[float]:
+    """Writes the files part by part; gives the share of files that are done."""
+    for number, file in enumerate(files):
+        for _part in file.steps:
+            yield number / len(files)
+
+
+def requireLoss(expression: str) -> None:
+    """Refuse what is no expression of losses; names of options and their values are looked at by the child.
+
+    Raises:
+        InputError: If it cannot be read, or names a loss that does not exist.
+    """
+    from semseg_core.losses.catalog import DESCRIPTIONS
+    from semseg_core.losses.expression import parse
+
+    names = [words.name for words in DESCRIPTIONS]
+    for term in parse(expression):
+        if term.name not in names:
+            raise InputError(
+                _("loss '{name}': there is none of this name; the names are {names}").format(
+                    name=term.name, names=", ".join(names)
+                )
+            )
+
+
+def _channelsOf(model: Path | None) -> tuple[str, ...]:
+    """The channels a model takes; empty without one, or where its card cannot be read, which the child says better."""
+    if model is None:
+        return ()
+    try:
+        return tuple(json.loads((model / MODEL_FILES[0]).read_text(encoding="utf-8"))["channels"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
