@@ -172,12 +172,8 @@ class LabelRows:
                 self._newItem(label)
             elif known is not label and known != label:
                 self._fill(self._items[label.id], label)
-        children = {label.id: [child.id for child in old.children(label.id)] for label in old}
-        moved = {
-            label.id: wanted
-            for label in new
-            if (wanted := [child.id for child in new.children(label.id)]) != children.get(label.id, [])
-        }
+        children = _childrenOf(old)
+        moved = {parentId: wanted for parentId, wanted in _childrenOf(new).items() if wanted != children.get(parentId, [])}
         if not moved and old.root.id == new.root.id:
             return
         expanded = {labelId for labelId, item in self._items.items() if item.isExpanded()}
@@ -291,6 +287,15 @@ def terminologyCodes(terminology: Terminology | None) -> str:
     if terminology is None:
         return _("No terminology chosen")
     return "\n".join(f"{code.meaning} ({code.scheme} {code.value})" for code in (terminology.category, *_said(terminology)))
+
+
+def _childrenOf(tree: LabelTree) -> dict[int, list[int]]:
+    """Ids of the children of each label that has any, parents in the order of the tree."""
+    children: dict[int, list[int]] = {}
+    for label in tree:
+        if label.parent is not None:
+            children.setdefault(label.parent, []).append(label.id)
+    return {label.id: children[label.id] for label in tree if label.id in children}
 
 
 def _said(terminology: Terminology | None) -> Sequence[Code]:

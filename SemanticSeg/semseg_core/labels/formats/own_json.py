@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 
 from semseg_core.errors import LabelTreeError
 from semseg_core.labels.colors import from_hex, to_hex
@@ -23,14 +24,18 @@ CODE_FIELDS = ("category", "type", "type_modifier", "region", "region_modifier")
 
 def to_text(tree: LabelTree) -> str:
     """The tree as JSON text; equal trees give equal text."""
-    record = to_record(tree)
-    labels = ",\n".join("  " + json.dumps(label, ensure_ascii=False) for label in record.pop("labels"))
-    head = "".join(f' "{name}": {json.dumps(value, ensure_ascii=False)},\n' for name, value in record.items())
+    labels = ",\n".join(f"  {_label_text(label)}" for label in tree)
+    head = "".join(f' "{name}": {json.dumps(value, ensure_ascii=False)},\n' for name, value in _head_record(tree).items())
     return f'{{\n{head} "labels": [\n{labels}\n ]\n}}\n'
 
 
 def to_record(tree: LabelTree) -> dict[str, object]:
     """The tree as plain dictionaries, lists, strings and numbers."""
+    return {**_head_record(tree), "labels": [_label_record(label) for label in tree]}
+
+
+def _head_record(tree: LabelTree) -> dict[str, object]:
+    """What the tree says besides its labels."""
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -40,7 +45,6 @@ def to_record(tree: LabelTree) -> dict[str, object]:
         "ignored_values": sorted(tree.ignored_values),
         "next_id": tree.next_id,
         "next_value": tree.next_value,
-        "labels": [_label_record(label) for label in tree],
     }
 
 
@@ -73,6 +77,12 @@ def from_record(record: object) -> LabelTree:
     return LabelTree(tuple(_label(item, place) for place, item in enumerate(labels, start=1)), **given)
 
 
+@lru_cache(maxsize=8192)
+def _label_text(label: Label) -> str:
+    """One label as a line; kept, because an editor writes the whole tree after an edit of one label."""
+    return json.dumps(_label_record(label), ensure_ascii=False)
+
+
 def _label_record(label: Label) -> dict[str, object]:
     """One label; what is absent is left out."""
     exact = to_hex(label.color)
@@ -83,7 +93,7 @@ def _label_record(label: Label) -> dict[str, object]:
         "parent": label.parent,
         # Most colors have 8 bits a channel and read best so; any other is written as its three numbers.
         "color": exact if from_hex(exact) == tuple(label.color) else list(label.color),
-        "length": label.length,
+        "length": float(label.length),  # 1 and 1.0 are equal, so they must give equal text
     }
     if label.code is not None:
         record["code"] = label.code
