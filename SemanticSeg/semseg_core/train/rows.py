@@ -23,6 +23,12 @@ from semseg_core.train.config import TrainConfig
 MAX_ROWS_PER_CASE = 200_000
 """Marks used of one case; a dense segmentation is thinned to this many, balanced over the tree. 80 features: 64 MiB."""
 
+OUTSIDE_SHARE = 0.1
+"""From this share of a label's marks outside the body on, air counts as labelled, and the model answers everywhere.
+
+Strokes along the skin spill 1 %; of a label for air all marks lie outside.
+"""
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingRows:
@@ -41,6 +47,11 @@ class TrainingRows:
     weights: torch.Tensor
     held: torch.Tensor
     outside: float
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether air counts as labelled, so that a model learned from these rows answers everywhere."""
+        return self.outside >= OUTSIDE_SHARE
 
 
 @dataclass(frozen=True, eq=False)
