@@ -6,7 +6,7 @@ else: `ctkSliderWidget.setRange` is plain C++ and does not exist in Python. Furt
 
 from __future__ import annotations
 
-from . import ctk_containers, ctk_ranges, ctk_sliders
+from . import ctk_buttons, ctk_containers, ctk_fields, ctk_ranges, ctk_sliders
 
-for _module in (ctk_containers, ctk_sliders, ctk_ranges):
+for _module in (ctk_containers, ctk_sliders, ctk_ranges, ctk_buttons, ctk_fields):
     globals().update({name: cls for name, cls in vars(_module).items() if name.startswith("ctk") and isinstance(cls, type)})

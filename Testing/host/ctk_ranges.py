@@ -65,8 +65,14 @@ class ctkDoubleRangeSlider(QtWidgets.QWidget):  # noqa: N801
             self.maximumPositionChanged.emit(self._values[1])
             self.maximumValueChanged.emit(self._values[1])
 
-    minimum = QtCore.Property(float, lambda self: self._range[0], lambda self, low: self.setRange(low, max(low, self._range[1])))
-    maximum = QtCore.Property(float, lambda self: self._range[1], lambda self, high: self.setRange(min(high, self._range[0]), high))
+    def _set_minimum(self, low: float) -> None:
+        self.setRange(low, max(low, self._range[1]))
+
+    def _set_maximum(self, high: float) -> None:
+        self.setRange(min(high, self._range[0]), high)
+
+    minimum = QtCore.Property(float, lambda self: self._range[0], _set_minimum)
+    maximum = QtCore.Property(float, lambda self: self._range[1], _set_maximum)
     minimumValue = QtCore.Property(float, lambda self: self._values[0], setMinimumValue)
     maximumValue = QtCore.Property(float, lambda self: self._values[1], setMaximumValue)
     minimumPosition = QtCore.Property(float, lambda self: self._values[0], setMinimumValue)
@@ -79,7 +85,8 @@ class ctkDoubleRangeSlider(QtWidgets.QWidget):  # noqa: N801
 
     def mousePressEvent(self, event: QtGui.QMouseEvent) -> None:
         x = event.position().x()
-        self._held = min((0, 1), key=lambda side: (abs(self._pixel(self._values[side]) - x), side if x < self.width / 2 else -side))
+        left, right = (self._pixel(value) for value in self._values)
+        self._held = int(abs(right - x) < abs(left - x) or (left == right and x > left))
         self.sliderPressed.emit()
 
     def mouseMoveEvent(self, event: QtGui.QMouseEvent) -> None:
@@ -219,8 +226,14 @@ class ctkRangeWidget(QtWidgets.QWidget):  # noqa: N801
         self._slider.singleStep = step
         self._set_on_boxes("singleStep", step)
 
-    minimum = QtCore.Property(float, lambda self: self._slider.minimum, lambda self, low: self.setRange(low, max(low, self.maximum)))
-    maximum = QtCore.Property(float, lambda self: self._slider.maximum, lambda self, high: self.setRange(min(high, self.minimum), high))
+    def _set_minimum(self, low: float) -> None:
+        self.setRange(low, max(low, self.maximum))
+
+    def _set_maximum(self, high: float) -> None:
+        self.setRange(min(high, self.minimum), high)
+
+    minimum = QtCore.Property(float, lambda self: self._slider.minimum, _set_minimum)
+    maximum = QtCore.Property(float, lambda self: self._slider.maximum, _set_maximum)
     minimumValue = QtCore.Property(float, lambda self: self._slider.minimumValue, setMinimumValue)
     maximumValue = QtCore.Property(float, lambda self: self._slider.maximumValue, setMaximumValue)
     singleStep = QtCore.Property(float, lambda self: self._slider.singleStep, _set_step)

@@ -133,6 +133,12 @@ class ctkDoubleSlider(QtWidgets.QWidget):  # noqa: N801
         self.setValue(self._value)
         self.rangeChanged.emit(self._minimum, self._maximum)
 
+    def _set_minimum(self, low: float) -> None:
+        self._set_range(low, max(low, self._maximum))
+
+    def _set_maximum(self, high: float) -> None:
+        self._set_range(min(high, self._minimum), high)
+
     def _place_handle(self) -> None:
         span = self._maximum - self._minimum
         self._slider.setValue(round((self._value - self._minimum) / span * _STEPS) if span else 0)
@@ -152,8 +158,8 @@ class ctkDoubleSlider(QtWidgets.QWidget):  # noqa: N801
 
     value = QtCore.Property(float, lambda self: self._value, setValue)
     sliderPosition = QtCore.Property(float, lambda self: self._value, setValue)
-    minimum = QtCore.Property(float, lambda self: self._minimum, lambda self, low: self._set_range(low, max(low, self._maximum)))
-    maximum = QtCore.Property(float, lambda self: self._maximum, lambda self, high: self._set_range(min(high, self._minimum), high))
+    minimum = QtCore.Property(float, lambda self: self._minimum, _set_minimum)
+    maximum = QtCore.Property(float, lambda self: self._maximum, _set_maximum)
     orientation = QtCore.Property(Qt.Orientation, lambda self: self._slider.orientation, setOrientation)
 
 

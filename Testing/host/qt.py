@@ -1,9 +1,9 @@
 """The module `qt` of Slicer on PySide6.
 
 For further widget classes (the `slicer` half of the host):
-    `register_widget(cls)`  decorator: the class stands for the C++ widget of its name in `.ui` files, and takes no new attributes.
-    `alias_signal(cls, "currentNodeChanged(vtkMRMLNode*)", "currentNodeChanged")`  the C++ signature of a Python signal.
-Both live in `ui_loader` and `connecting`; the names here are those that PythonQt has.
+    `ui_loader.register_widget(cls)`  decorator: the class stands for the C++ widget of its name in `.ui` files, and takes no new
+        attributes from outside.
+    `connecting.alias_signal(cls, "currentNodeChanged(vtkMRMLNode*)", "currentNodeChanged")`  the C++ signature of a Python signal.
 """
 
 from __future__ import annotations

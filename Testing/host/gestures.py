@@ -1,0 +1,234 @@
+"""What a user does: clicks, keys, text, drags, waiting. What a user could not do (hidden, disabled) fails.
+
+The widgets must be on a window; it is shown if it is not. Times are in seconds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from PySide6 import QtCore, QtGui, QtTest, QtWidgets
+
+Qt = QtCore.Qt
+Left = Qt.MouseButton.LeftButton
+Right = Qt.MouseButton.RightButton
+_NONE = Qt.KeyboardModifier.NoModifier
+_DROPS = {"above": 0.1, "on": 0.5, "below": 0.9}
+
+
+def click(widget: QtWidgets.QWidget, at: tuple[int, int] | None = None, modifiers: Qt.KeyboardModifier = _NONE) -> None:
+    """Click with the left mouse button, in the middle of the widget or at a point of it in pixels.
+
+    A button that opens its menu at once takes the entry queued by `answers.choose`.
+    """
+    _reach(widget)
+    menu = _menu_opened_by(widget) if at is None else None
+    if menu is not None:
+        menu.exec_(widget.mapToGlobal(QtCore.QPoint(0, widget.height)))
+    else:
+        QtTest.QTest.mouseClick(widget, Left, modifiers, QtCore.QPoint(*at) if at else _spot(widget))
+    process_events()
+
+
+def click_row(view: QtWidgets.QAbstractItemView, row, column: int = 0, modifiers: Qt.KeyboardModifier = _NONE) -> None:
+    """Click on a row of a view: a `QModelIndex` or an item of a tree or list widget."""
+    _reach(view)
+    QtTest.QTest.mouseClick(view.viewport(), Left, modifiers, _rectangle(view, row, column).center())
+    process_events()
+
+
+def double_click_row(view: QtWidgets.QAbstractItemView, row, column: int = 0) -> None:
+    """Double click on a row, as for editing it in place."""
+    click_row(view, row, column)
+    QtTest.QTest.mouseDClick(view.viewport(), Left, _NONE, _rectangle(view, row, column).center())
+    process_events()
+
+
+def check_row(view: QtWidgets.QAbstractItemView, row, column: int = 0) -> None:
+    """Click on the check mark of a row."""
+    _reach(view)
+    rectangle = _rectangle(view, row, column)
+    QtTest.QTest.mouseClick(view.viewport(), Left, _NONE, QtCore.QPoint(rectangle.left() + 10, rectangle.center().y()))
+    process_events()
+
+
+def right_click(widget: QtWidgets.QWidget, row=None) -> None:
+    """Ask for the context menu of a widget, or of a row of a view; its choice is queued by `answers.choose`."""
+    _reach(widget)
+    target = widget.viewport() if row is not None else widget
+    point = _rectangle(widget, row, 0).center() if row is not None else _spot(widget)
+    event = QtGui.QContextMenuEvent(QtGui.QContextMenuEvent.Reason.Mouse, point, target.mapToGlobal(point))
+    QtWidgets.QApplication.sendEvent(target, event)
+    process_events()
+
+
+def press(widget: QtWidgets.QWidget, keys: str) -> None:
+    """Press a key or a combination as in a manual: `press(view, "Ctrl+Z")`, `press(view, "Del")`."""
+    _reach(widget)
+    _focus(widget)
+    combination = QtGui.QKeySequence(keys)[0]
+    QtTest.QTest.keyClick(_key_target(widget), combination.key(), combination.keyboardModifiers())
+    process_events()
+
+
+def hold(widget: QtWidgets.QWidget, keys: str) -> Callable[[], None]:
+    """Press a key and hold it; call the answer to release it."""
+    _reach(widget)
+    _focus(widget)
+    combination = QtGui.QKeySequence(keys)[0]
+    QtTest.QTest.keyPress(_key_target(widget), combination.key(), combination.keyboardModifiers())
+    process_events()
+
+    def release():
+        QtTest.QTest.keyRelease(_key_target(widget), combination.key(), combination.keyboardModifiers())
+        process_events()
+
+    return release
+
+
+def type_text(widget: QtWidgets.QWidget, text: str, end: str = "") -> None:
+    """Type into a field in place of what it holds; `end` is a last key such as "Return" or "Tab"."""
+    _reach(widget)
+    _focus(widget)
+    target = _key_target(widget)
+    if hasattr(target, "selectAll"):
+        target.selectAll()
+    QtTest.QTest.keyClicks(target, text)
+    process_events()
+    if end:
+        press(target, end)
+
+
+def choose(combo: QtWidgets.QComboBox, text: str) -> None:
+    """Choose an entry of a combo box by its text, as a user: `activated` is emitted too."""
+    _reach(combo)
+    entries = [combo.itemText(row) for row in range(combo.count)]
+    if text not in entries:
+        raise AssertionError(f"{_described(combo)} has no entry {text!r}, only {entries}")
+    row = entries.index(text)
+    if not combo.model().flags(combo.model().index(row, combo.modelColumn)) & Qt.ItemFlag.ItemIsEnabled:
+        raise AssertionError(f"the entry {text!r} of {_described(combo)} is disabled")
+    combo.setCurrentIndex(row)
+    combo.activated.emit(row)
+    process_events()
+
+
+def drag(view: QtWidgets.QAbstractItemView, source, target, where: str = "on") -> bool:
+    """Drag a row onto, above or below another one; whether the drop was taken.
+
+    Args:
+        view: A tree or list.
+        source: Index or item to drag.
+        target: Index or item to drop at.
+        where: "on", "above" or "below".
+    """
+    _reach(view)
+    index, goal = _index(view, source), _rectangle(view, target, 0)
+    model, viewport = view.model(), view.viewport()
+    view.setCurrentIndex(index)
+    point = QtCore.QPointF(goal.center().x(), goal.top() + goal.height() * _DROPS[where])
+    actions, move = model.supportedDragActions(), Qt.DropAction.MoveAction
+    kept = QtCore.QPersistentModelIndex(index)
+    data = model.mimeData([index])
+    # Qt knows the source of a drag of its own only: Python is told who it is, and a view that takes only its own rows takes all.
+    plain, QtGui.QDropEvent.source = QtGui.QDropEvent.source, lambda _event: view
+    mode = view.dragDropMode
+    if mode == QtWidgets.QAbstractItemView.DragDropMode.InternalMove:
+        view.setDragDropMode(QtWidgets.QAbstractItemView.DragDropMode.DragDrop)
+    try:
+        enter = QtGui.QDragEnterEvent(point.toPoint(), actions, data, Left, _NONE)
+        over = QtGui.QDragMoveEvent(point.toPoint(), actions, data, Left, _NONE)
+        drop = QtGui.QDropEvent(point, actions, data, Left, _NONE)
+        for event in (enter, over, drop):
+            event.setDropAction(move)
+            event.ignore()
+            QtWidgets.QApplication.sendEvent(viewport, event)
+            if not event.isAccepted():
+                break
+        else:
+            # A view takes away what was moved elsewhere, unless the one who took it did so, or says otherwise.
+            if drop.dropAction() == move and kept.isValid() and view.dragDropOverwriteMode is False:
+                model.removeRow(kept.row(), kept.parent())
+        return drop.isAccepted()
+    finally:
+        QtGui.QDropEvent.source = plain
+        view.setDragDropMode(mode)
+        process_events()
+
+
+def process_events() -> None:
+    """Let Qt do what is waiting, deletions included."""
+    QtWidgets.QApplication.processEvents()
+    QtCore.QCoreApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
+
+
+def wait_until(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
+    """Process events until the condition holds.
+
+    Raises:
+        AssertionError: If it does not within the time.
+    """
+    end = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {timeout_s:g} s in vain")
+        process_events()
+        time.sleep(0.005)
+
+
+def _reach(widget: QtWidgets.QWidget) -> None:
+    if not widget.window().visible:
+        widget.window().show()
+        widget.window().activateWindow()
+        process_events()
+    if not widget.visible:
+        raise AssertionError(f"{_described(widget)} is not visible: nobody can use it")
+    if not widget.enabled:
+        raise AssertionError(f"{_described(widget)} is disabled: {widget.toolTip}")
+
+
+def _focus(widget: QtWidgets.QWidget) -> None:
+    QtWidgets.QApplication.setActiveWindow(widget.window())
+    widget.setFocus()
+    process_events()
+
+
+def _key_target(widget: QtWidgets.QWidget) -> QtWidgets.QWidget:
+    """A field within a composed widget, such as the spin box of a slider, takes the keys."""
+    while widget.focusProxy() is not None:
+        widget = widget.focusProxy()
+    return widget
+
+
+def _menu_opened_by(widget: QtWidgets.QWidget) -> QtWidgets.QMenu | None:
+    if isinstance(widget, QtWidgets.QToolButton):
+        return widget.menu() if widget.popupMode == QtWidgets.QToolButton.ToolButtonPopupMode.InstantPopup else None
+    plain = isinstance(widget, QtWidgets.QPushButton) and widget.className() != "ctkMenuButton"
+    return widget.menu() if plain else None
+
+
+def _spot(widget: QtWidgets.QWidget) -> QtCore.QPoint:
+    """Where a user would aim: the mark of a check box, the title of a collapsible button, else the middle."""
+    if isinstance(widget, QtWidgets.QAbstractButton) and not widget.hitButton(widget.rect.center()):
+        return QtCore.QPoint(10, 10)
+    return widget.rect.center()
+
+
+def _index(view: QtWidgets.QAbstractItemView, row) -> QtCore.QModelIndex:
+    return row if isinstance(row, QtCore.QModelIndex | QtCore.QPersistentModelIndex) else view.indexFromItem(row)
+
+
+def _rectangle(view: QtWidgets.QAbstractItemView, row, column: int) -> QtCore.QRect:
+    index = _index(view, row)
+    index = index.sibling(index.row(), column)
+    view.scrollTo(index)
+    process_events()
+    rectangle = view.visualRect(index)
+    if rectangle.isEmpty():
+        raise AssertionError(f"the row {index.data()!r} of {_described(view)} is not on the screen")
+    return rectangle
+
+
+def _described(widget: QtWidgets.QWidget) -> str:
+    return f"{widget.className()} '{widget.objectName}'"
