@@ -5,8 +5,11 @@ Any error that VTK or MRML prints fails the test that caused it.
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -15,6 +18,11 @@ import vtk
 
 from SemanticSegLib.nodes.VolumeNodes import addVolume
 from semseg_core.geometry import Grid
+
+if "slicer.i18n" not in sys.modules and importlib.util.find_spec("slicer.i18n") is None:
+    # Part of the application's Python; without it every sentence is in English.
+    sys.modules["slicer.i18n"] = ModuleType("slicer.i18n")
+    sys.modules["slicer.i18n"].tr = str
 
 
 @pytest.fixture(autouse=True)

@@ -17,9 +17,9 @@ from SemanticSegLib.nodes.Arrays import arrayFromImage, arrayFromMatrix, fillIma
 from SemanticSegLib.nodes.Placement import placeBeside
 from SemanticSegLib.nodes.SegmentationNodes import LABEL_MAP, describeSegment, layersOf, segmentsOf, segmentTag
 from semseg_core.data.images import compact
-from semseg_core.data.segments import ID_TAG, TERMINOLOGY_TAG, match_segments, segment_id, segment_tags
+from semseg_core.data.segments import ID_TAG, TERMINOLOGY_TAG, UNSAID, match_segments, segment_id, segment_tags
 from semseg_core.labels.formats.color_table import flat_names
-from semseg_core.labels.tree import LabelTree
+from semseg_core.labels.tree import Label, LabelTree
 from semseg_core.sparse.scribbles import SparseLabels
 
 SCRIBBLES_ATTRIBUTE = "SemanticSeg.Scribbles"
@@ -98,9 +98,7 @@ def describeSegments(segmentationNode: slicer.vtkMRMLSegmentationNode, tree: Lab
         if label is None:
             strangers.append(segment.GetName())
             continue
-        describeSegment(segment, label, names[label.id], segment_tags(tree, label, DRAWN_BY_HAND))
-        if label.terminology is None and segmentTag(segment, TERMINOLOGY_TAG):
-            segment.RemoveTag(TERMINOLOGY_TAG)
+        _describe(segment, tree, label, names[label.id])
     return tuple(strangers)
 
 
@@ -108,9 +106,8 @@ def addSegment(segmentationNode: slicer.vtkMRMLSegmentationNode, tree: LabelTree
     """A new, empty segment of a label; gives its id."""
     segmentation = segmentationNode.GetSegmentation()
     label = tree[labelId]
-    name = flat_names(tree)[labelId]
-    segmentId = segmentation.AddEmptySegment(segment_id(label), name, label.color)
-    describeSegment(segmentation.GetSegment(segmentId), label, name, segment_tags(tree, label, DRAWN_BY_HAND))
+    segmentId = segmentation.AddEmptySegment(segment_id(label))
+    _describe(segmentation.GetSegment(segmentId), tree, label, flat_names(tree)[labelId])
     return segmentId
 
 
@@ -198,6 +195,12 @@ def labelAt(segmentationNode: slicer.vtkMRMLSegmentationNode, point: tuple[float
         if (voxel >= 0).all() and (voxel < array.shape).all() and labels[array[tuple(voxel)]]:
             return int(labels[array[tuple(voxel)]])
     return 0
+
+
+def _describe(segment: slicer.vtkSegment, tree: LabelTree, label: Label, name: str) -> None:
+    describeSegment(segment, label, name, segment_tags(tree, label, DRAWN_BY_HAND))
+    if label.terminology is None and "^".join(UNSAID) not in (segmentTag(segment, TERMINOLOGY_TAG) or "^".join(UNSAID)):
+        segment.RemoveTag(TERMINOLOGY_TAG)  # of an earlier meaning; Slicer puts the one that says nothing back by itself
 
 
 def _layers(segmentationNode: slicer.vtkMRMLSegmentationNode) -> list[tuple[slicer.vtkOrientedImageData, np.ndarray]]:
