@@ -60,6 +60,8 @@ def require_writable(path: str | Path, what: str) -> Path:
 def replacing(path: str | Path, what: str = "output") -> Iterator[Path]:
     """Gives a temporary path beside `path` with the same suffixes; on success it replaces `path`, on any failure it is removed.
 
+    What is made there is a file, or a folder of files where there is none yet.
+
     Example:
         >>> import tempfile, pathlib
         >>> target = pathlib.Path(tempfile.mkdtemp()) / "a.json"
@@ -80,8 +82,9 @@ def replacing(path: str | Path, what: str = "output") -> Iterator[Path]:
     temporary = Path(folder) / path.name
     try:
         yield temporary
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
+        for file in temporary.iterdir() if temporary.is_dir() else (temporary,):
+            with file.open("rb+") as stream:
+                os.fsync(stream.fileno())
         temporary.replace(path)
     except OSError as error:
         raise _unwritable(path, what, error) from error

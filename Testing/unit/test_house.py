@@ -31,8 +31,8 @@ start = time.process_time()
 import numpy
 numpy_alone = time.process_time() - start
 import semseg_core.labels, semseg_core.sparse
-names = ["data.answer_paths", "data.volume", "errors", "files", "geometry", "losses.catalog", "losses.expression"]
-names += ["train.config", "train.events"]
+names = ["data.answer_paths", "data.volume", "errors", "files", "geometry", "job", "losses.catalog", "losses.expression"]
+names += ["models.card", "models.contents", "models.package", "train.config", "train.events", "user_folders", "watch"]
 names = [f"semseg_core.{name}" for name in names]
 for package in (semseg_core.labels, semseg_core.sparse):
     names += [module.name for module in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]
@@ -41,10 +41,13 @@ for name in names:
 print(len(names), numpy_alone, time.process_time() - start)
 """
 
-COMMAND_LINE_HELP = BEHIND_THE_TORCH_WALL.split("import semseg_core.labels")[0] + """
+COMMAND_LINE_HELP = (
+    BEHIND_THE_TORCH_WALL.split("import semseg_core.labels")[0]
+    + """
 from semseg_core.cli.main import build_parser
 print(len(build_parser().format_help()), numpy_alone, time.process_time() - start)
 """
+)
 
 
 def python_files(*folders: str) -> list[Path]:

@@ -17,21 +17,8 @@ from semseg_core.data.resample import Box, anatomical_grid, are_parallel, box_po
 from semseg_core.data.volume import Volume
 from semseg_core.errors import CancelledError
 from semseg_core.features.anatomy import BodyFrame, foreground_mask, is_masked
+from semseg_core.features.layout import LEVELS, OFFSETS, WIDE_SCALE
 from semseg_core.geometry import Grid
-
-LEVELS = 4
-"""Scales: 1, 2, 4 and 8 times the working spacing; at 2 mm they see 2 to 16 mm, and by offsets up to 64 mm."""
-
-COORDINATES = ("R", "A", "S")
-"""The last features: position relative to the body."""
-
-WIDE_SCALE = 4
-"""From this scale on, levels also hold what lies around a point."""
-
-OFFSETS = (2, 4)
-"""Steps, in voxels of a wide level, at which the surroundings of a point are looked at in six directions."""
-
-MAPS_PER_CHANNEL = ("value", "dR", "dA", "dS", "curvature1", "curvature2", "curvature3")
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,17 +140,6 @@ def build_feature_bank(
         foreground=Level(torch.as_tensor(mask[None], dtype=torch.float32, device=device), coarse.grid),
         channel_count=len(volume.channels),
     )
-
-
-def feature_names(channels: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of the features of a bank with these channels, in order; their number is the network's input width."""
-    names = []
-    for scale in (2**level for level in range(LEVELS)):
-        names += [f"{channel} {name} ×{scale}" for channel in channels for name in MAPS_PER_CHANNEL]
-        if scale >= WIDE_SCALE:
-            places = [f"{steps * scale} to {side} ×{scale}" for steps in OFFSETS for side in "LRPAIS"]
-            names += [f"{channel} {place}" for place in places for channel in channels]
-    return (*names, "depth", *COORDINATES)
 
 
 def _appearance(array: torch.Tensor, grid: Grid, check: Callable[[], None]) -> torch.Tensor:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 from semseg_core.data.intensity import IntensityRule
 from semseg_core.errors import ModelError, SemSegError
-from semseg_core.features.bank import feature_names
+from semseg_core.features.layout import feature_names
 from semseg_core.labels.formats.own_json import from_record as tree_from_record
 from semseg_core.labels.formats.own_json import to_record as tree_to_record
 from semseg_core.labels.tree import LabelTree
-from semseg_core.models.network import NetworkShape
+from semseg_core.models.shape import NetworkShape
 
 FORMAT = "semseg-model"
 VERSION = 1

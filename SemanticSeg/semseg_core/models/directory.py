@@ -8,22 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
 from semseg_core.errors import InputError, ModelError
-from semseg_core.files import replacing, require_file, require_writable
-from semseg_core.models.card import ModelCard
+from semseg_core.files import replacing, require_writable
+from semseg_core.models.contents import CARD, CHECKPOINT, WEIGHTS, load_card, read_weights
 from semseg_core.models.model import Model
 from semseg_core.models.network import PointNetwork
-
-CARD = "model.json"
-WEIGHTS = "model.safetensors"
-
-CHECKPOINT = "resume.safetensors"
-"""Beside them while a training has not ended: where it goes on after a crash or a cancel (`train/checkpoint.py`)."""
 
 
 def require_model_directory(path: str | Path) -> Path:
@@ -86,15 +79,8 @@ def load_model(path: str | Path) -> Model:
     from safetensors.torch import load
 
     folder = Path(path)
-    card, weights = _read_card(folder)
-    try:
-        data = require_file(folder / WEIGHTS, "model weights").read_bytes()
-    except InputError as error:
-        raise ModelError(str(error)) from error
-    if hashlib.sha256(data).hexdigest() != weights.get("sha256"):
-        raise ModelError(
-            f"model {folder}: {WEIGHTS} ({len(data)} bytes) does not match its card; it was truncated or altered, copy it again"
-        )
+    card = load_card(folder)
+    data = read_weights(folder)
     with torch.device("meta"):  # an altered card could ask for more memory than there is; the weights say what is needed
         network = PointNetwork(card.network, len(card.tree.leaves))
     try:
@@ -102,31 +88,6 @@ def load_model(path: str | Path) -> Model:
     except (safetensors.SafetensorError, RuntimeError) as error:
         raise ModelError(f"model {folder}: its weights do not fit its card; train again") from error
     return Model(card, network.eval())
-
-
-def load_card(path: str | Path) -> ModelCard:
-    """Read only the card of a model directory.
-
-    Raises:
-        ModelError: If there is none, or it cannot be used.
-    """
-    return _read_card(Path(path))[0]
-
-
-def _read_card(folder: Path) -> tuple[ModelCard, Mapping[str, object]]:
-    """The card, and what it says about the weights."""
-    if not folder.is_dir():
-        raise ModelError(f"model {folder}: there is no such folder; name one written by semseg finetune")
-    what = f"model card {folder / CARD}"
-    try:
-        record = json.loads(require_file(folder / CARD, "model card").read_text(encoding="utf-8"))
-    except InputError as error:
-        raise ModelError(str(error)) from error
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{what}: is not valid JSON ({error}); it was truncated or altered, copy it again") from error
-    card = ModelCard.from_record(record, what)
-    weights = record.get("weights")
-    return card, weights if isinstance(weights, Mapping) else {}
 
 
 def _is_ours(folder: Path) -> bool:

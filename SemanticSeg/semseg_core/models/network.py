@@ -7,12 +7,12 @@ carried to another tree.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from semseg_core.features.bank import COORDINATES
+from semseg_core.features.layout import COORDINATES
+from semseg_core.models.shape import NetworkShape
 
 FOURIER_BANDS = (1, 2, 4, 8)
 """Spatial frequencies of the location encoding: half, one, two and four waves across the body.
@@ -22,21 +22,6 @@ Without them a pointwise network learns location too smoothly to tell neighborin
 
 FEATURE_LIMIT = 8.0
 """Standardized features beyond ±8 standard deviations of the training voxels are cut there."""
-
-
-@dataclass(frozen=True)
-class NetworkShape:
-    """What is needed to build the network again.
-
-    Args:
-        inputs: Number of features of the bank.
-        width: Width of both hidden layers.
-        dropout: Strength of the noise on hidden values while training, as the share that plain dropout would drop.
-    """
-
-    inputs: int
-    width: int = 256
-    dropout: float = 0.4
 
 
 class GaussianDropout(nn.Module):

@@ -12,7 +12,7 @@ from semseg_core.data.intensity import choose_rules
 from semseg_core.data.resample import anatomical_grid, anatomical_spacing
 from semseg_core.data.volume import Volume
 from semseg_core.errors import ModelError
-from semseg_core.features.bank import feature_names
+from semseg_core.features.layout import feature_names
 from semseg_core.labels.tree import LabelTree
 from semseg_core.losses.catalog import DEFAULT_LOSS
 from semseg_core.models.card import ModelCard

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from semseg_core.data.resample import box_points, grid_points
 from semseg_core.data.volume import Volume
 from semseg_core.errors import CancelledError
-from semseg_core.features.bank import FeatureBank, _eigenvalues, build_feature_bank, feature_names
+from semseg_core.features.bank import FeatureBank, _eigenvalues, build_feature_bank
+from semseg_core.features.layout import feature_names
 from semseg_core.features.variants import vary_intensities
 from semseg_core.geometry import Grid
 

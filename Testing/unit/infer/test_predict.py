@@ -13,7 +13,7 @@ from semseg_core.data.intensity import IntensityRule
 from semseg_core.data.resample import anatomical_grid, resample
 from semseg_core.data.volume import Volume
 from semseg_core.errors import CancelledError, InputError
-from semseg_core.features.bank import feature_names
+from semseg_core.features.layout import feature_names
 from semseg_core.geometry import Grid
 from semseg_core.infer.decode import build_decoder
 from semseg_core.infer.predict import Prediction, predict

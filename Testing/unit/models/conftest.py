@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from semseg_core.data.intensity import IntensityRule
-from semseg_core.features.bank import feature_names
+from semseg_core.features.layout import feature_names
 from semseg_core.labels.tree import LabelTree
 from semseg_core.models.card import ModelCard
 from semseg_core.models.model import Model

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from semseg_core.features.bank import COORDINATES
+from semseg_core.features.layout import COORDINATES
 from semseg_core.models.network import FEATURE_LIMIT, FOURIER_BANDS, NetworkShape, PointNetwork
 
 

@@ -8,7 +8,7 @@ import torch
 
 from semseg_core.data.intensity import choose_rules, normalize
 from semseg_core.errors import CancelledError, InputError
-from semseg_core.features.bank import feature_names
+from semseg_core.features.layout import feature_names
 from semseg_core.labels.tree import LabelTree
 from semseg_core.sparse.sampling import balanced_weights
 from semseg_core.sparse.scribbles import SparseLabels
