@@ -128,7 +128,7 @@ def drag(view: QtWidgets.QAbstractItemView, source, target, where: str = "on") -
     model, viewport = view.model(), view.viewport()
     view.setCurrentIndex(index)
     point = QtCore.QPointF(goal.center().x(), goal.top() + goal.height() * _DROPS[where])
-    actions, move = model.supportedDragActions(), Qt.DropAction.MoveAction
+    action = _drag_action(view)
     kept = QtCore.QPersistentModelIndex(index)
     data = model.mimeData([index])
     # Qt knows the source of a drag of its own only: Python is told who it is, and a view that takes only its own rows takes all.
@@ -137,18 +137,17 @@ def drag(view: QtWidgets.QAbstractItemView, source, target, where: str = "on") -
     if mode == QtWidgets.QAbstractItemView.DragDropMode.InternalMove:
         view.setDragDropMode(QtWidgets.QAbstractItemView.DragDropMode.DragDrop)
     try:
-        enter = QtGui.QDragEnterEvent(point.toPoint(), actions, data, Left, _NONE)
-        over = QtGui.QDragMoveEvent(point.toPoint(), actions, data, Left, _NONE)
-        drop = QtGui.QDropEvent(point, actions, data, Left, _NONE)
+        enter = QtGui.QDragEnterEvent(point.toPoint(), action, data, Left, _NONE)
+        over = QtGui.QDragMoveEvent(point.toPoint(), action, data, Left, _NONE)
+        drop = QtGui.QDropEvent(point, action, data, Left, _NONE)
         for event in (enter, over, drop):
-            event.setDropAction(move)
             event.ignore()
             QtWidgets.QApplication.sendEvent(viewport, event)
             if not event.isAccepted():
                 break
         else:
-            # A view takes away what was moved elsewhere, unless the one who took it did so, or says otherwise.
-            if drop.dropAction() == move and kept.isValid() and view.dragDropOverwriteMode is False:
+            # A view takes away what was moved elsewhere, unless the one who took it says otherwise by another action.
+            if drop.dropAction() == Qt.DropAction.MoveAction and kept.isValid():
                 model.removeRow(kept.row(), kept.parent())
         return drop.isAccepted()
     finally:
@@ -213,6 +212,15 @@ def _spot(widget: QtWidgets.QWidget) -> QtCore.QPoint:
     if isinstance(widget, QtWidgets.QAbstractButton) and not widget.hitButton(widget.rect.center()):
         return QtCore.QPoint(10, 10)
     return widget.rect.center()
+
+
+def _drag_action(view: QtWidgets.QAbstractItemView) -> Qt.DropAction:
+    """The action that the view itself proposes when it starts a drag."""
+    supported = view.model().supportedDragActions()
+    if view.defaultDropAction != Qt.DropAction.IgnoreAction and supported & view.defaultDropAction:
+        return view.defaultDropAction
+    internal = view.dragDropMode == QtWidgets.QAbstractItemView.DragDropMode.InternalMove
+    return Qt.DropAction.MoveAction if internal or not supported & Qt.DropAction.CopyAction else Qt.DropAction.CopyAction
 
 
 def _index(view: QtWidgets.QAbstractItemView, row) -> QtCore.QModelIndex:

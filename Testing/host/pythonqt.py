@@ -39,7 +39,7 @@ def imitate(classes: Iterable[type]) -> None:
     QtCore.QObject.className = lambda self: self.metaObject().className()
     shiboken_object = QtCore.QObject.__mro__[1]
     for cls in (QtCore.QObject, *(c for c in shiboken_classes if c.__mro__[1] is shiboken_object)):
-        cls.delete = shiboken6.delete
+        cls.delete = lambda self: shiboken6.delete(self)
 
 
 def imitation(cls: type) -> type:
@@ -140,7 +140,7 @@ def _set_attribute(self, name: str, value) -> None:
     known = inspect.getattr_static(type(self), name, None)
     kind = type(self).__name__
     if isinstance(known, QtCore.Property):
-        if not QtCore.QObject.setProperty(self, name, value):
+        if not QtCore.QObject.setProperty(self, name, list(value) if isinstance(value, tuple) else value):
             raise AttributeError(f"Property '{name}' of {kind} does not accept {value!r}")
     elif hasattr(type(known), "__set__"):
         known.__set__(self, value)

@@ -3,7 +3,7 @@
 For further widget classes (the `slicer` half of the host):
     `ui_loader.register_widget(cls)`  decorator: the class stands for the C++ widget of its name in `.ui` files, and takes no new
         attributes from outside.
-    `connecting.alias_signal(cls, "currentNodeChanged(vtkMRMLNode*)", "currentNodeChanged")`  the C++ signature of a Python signal.
+    `connecting.alias_signal(cls, "currentNodeChanged(vtkMRMLNode*)", "currentNodeChanged")`  a Python signal's C++ signature.
 """
 
 from __future__ import annotations

@@ -62,13 +62,13 @@ class QUiLoader(QtUiTools.QUiLoader):
 
 def _check_properties(root: QtWidgets.QWidget, tree: ElementTree.Element) -> None:
     """A property that the class does not declare becomes a dynamic one without a word, unless `stdset="0"` says so."""
-    for element in [*tree.iter("widget"), *tree.iter("layout"), *tree.iter("action")]:
+    for element in [*tree.iter("widget"), *tree.iter("action")]:
         found = _named(root, element.get("name"))
         for entry in element.findall("property") if found is not None else ():
             name = entry.get("name")
-            if entry.get("stdset") != "0" and element.tag == "widget" and found.metaObject().indexOfProperty(name) < 0:
-                if (element.get("class"), name) not in LOADERS_OWN:
-                    strict.report(f".ui: {element.get('class')} '{element.get('name')}' has no property '{name}'")
+            is_known = entry.get("stdset") == "0" or found.metaObject().indexOfProperty(name) >= 0
+            if not is_known and (element.get("class"), name) not in LOADERS_OWN:
+                strict.report(f".ui: {element.get('class')} '{element.get('name')}' has no property '{name}'")
 
 
 def _connect(root: QtWidgets.QWidget, sender: str, signal: str, receiver: str, slot: str) -> None:
