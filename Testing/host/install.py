@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import importlib
 import sys
+from pathlib import Path
 
 from PySide6 import QtCore, QtWidgets
 
 
 def install() -> None:
-    """Make `import qt` and `import ctk` find the host's; once per process."""
+    """Make `import qt`, `import ctk` and Slicer's own Python find the host's; once per process."""
     for name in ("qt", "ctk"):
         sys.modules.setdefault(name, importlib.import_module(f"{__package__}.{name}"))
+    importlib.import_module(f"{__package__}.python_modules").install_python_modules()
+
+
+def start(folder: Path) -> None:
+    """Begin of a test: its settings live in a folder of their own."""
+    application = QtCore.QCoreApplication
+    application.setOrganizationName("NA-MIC")
+    application.setApplicationName("SlicerTestHost")
+    QtCore.QSettings.setDefaultFormat(QtCore.QSettings.Format.IniFormat)
+    for scope in (QtCore.QSettings.Scope.UserScope, QtCore.QSettings.Scope.SystemScope):
+        QtCore.QSettings.setPath(QtCore.QSettings.Format.IniFormat, scope, str(folder / "settings"))
 
 
 def finish() -> None:
