@@ -1,17 +1,3 @@
-"""Each test of the host ends as each test on the host: cleaned up, and failed by what went wrong behind its back."""
+"""The host's own tests use the fixtures that it gives to others."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-from host import install
-
-
-@pytest.fixture(autouse=True)
-def _host(tmp_path: Path) -> Iterator[None]:
-    install.install()
-    install.start(tmp_path)
-    yield
-    install.finish()
+from .fixtures import application, head_volume, panel, slicer_scene, user_answers  # noqa: F401

@@ -1,0 +1,136 @@
+"""The main window and its slice views: what Python reaches through the layout manager, on real slice nodes and logics."""
+
+from __future__ import annotations
+
+import slicer
+from PySide6 import QtCore, QtGui, QtWidgets
+
+from .boot import Core
+from .ui_loader import register_widget
+
+
+@register_widget
+class qSlicerMainWindow(QtWidgets.QMainWindow):  # noqa: N801
+    """Found by `slicer.util.mainWindow()` through its object name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("qSlicerMainWindow")
+        self._selector = _ModuleSelector(self)
+
+    def moduleSelector(self) -> _ModuleSelector:
+        return self._selector
+
+
+class _ModuleSelector(QtCore.QObject):
+    """`selected` keeps the modules that were asked for."""
+
+    def __init__(self, parent: QtCore.QObject) -> None:
+        super().__init__(parent)
+        self.selected: list[str] = []
+
+    def selectModule(self, name: str) -> None:
+        self.selected.append(name)
+
+
+@register_widget
+class qMRMLSliceView(QtWidgets.QWidget):  # noqa: N801
+    """Where the slice is drawn; nothing is drawn here."""
+
+    def __init__(self, logic: slicer.vtkMRMLSliceLogic, parent: QtWidgets.QWidget) -> None:
+        super().__init__(parent)
+        self._logic = logic
+
+    def mrmlSliceNode(self) -> slicer.vtkMRMLSliceNode:
+        return self._logic.GetSliceNode()
+
+    def convertDeviceToXYZ(self, xy: list[int]) -> list[float]:
+        return [float(xy[0]), float(self.mrmlSliceNode().GetDimensions()[1] - 1 - xy[1]), 0.0]
+
+    def convertXYZToRAS(self, xyz: list[float]) -> list[float]:
+        return list(self.mrmlSliceNode().GetXYToRAS().MultiplyPoint([*xyz, 1.0])[:3])
+
+    def convertRASToXYZ(self, ras: list[float]) -> list[float]:
+        matrix = self.mrmlSliceNode().GetXYToRAS().NewInstance()
+        matrix.DeepCopy(self.mrmlSliceNode().GetXYToRAS())
+        matrix.Invert()
+        return list(matrix.MultiplyPoint([*ras, 1.0])[:3])
+
+    def setViewCursor(self, cursor: QtGui.QCursor) -> None:
+        self.setCursor(cursor)
+
+    def unsetViewCursor(self) -> None:
+        self.unsetCursor()
+
+    def scheduleRender(self) -> None:
+        pass
+
+    def forceRender(self) -> None:
+        pass
+
+
+@register_widget
+class qMRMLSliceWidget(QtWidgets.QWidget):  # noqa: N801
+    """One slice view with its logic."""
+
+    def __init__(self, name: str, logic: slicer.vtkMRMLSliceLogic, parent: QtWidgets.QWidget) -> None:
+        super().__init__(parent)
+        self._name, self._logic = name, logic
+        self._view = qMRMLSliceView(logic, self)
+
+    sliceViewName = QtCore.Property(str, lambda self: self._name)
+
+    def sliceLogic(self) -> slicer.vtkMRMLSliceLogic:
+        return self._logic
+
+    def mrmlSliceNode(self) -> slicer.vtkMRMLSliceNode:
+        return self._logic.GetSliceNode()
+
+    def mrmlSliceCompositeNode(self) -> slicer.vtkMRMLSliceCompositeNode:
+        return self._logic.GetSliceCompositeNode()
+
+    def sliceView(self) -> qMRMLSliceView:
+        return self._view
+
+    def fitSliceToBackground(self) -> None:
+        self._logic.FitSliceToBackground()
+
+
+class LayoutManager(QtCore.QObject):
+    """`slicer.app.layoutManager()`; there is no 3D view."""
+
+    layoutChanged = QtCore.Signal(int)
+    threeDViewCount = QtCore.Property(int, lambda self: 0)
+    tableViewCount = QtCore.Property(int, lambda self: 0)
+    plotViewCount = QtCore.Property(int, lambda self: 0)
+
+    def __init__(self, core: Core, window: QtWidgets.QWidget) -> None:
+        super().__init__(window)
+        self._core = core
+        self._widgets = {name: qMRMLSliceWidget(name, logic, window) for name, logic in core.sliceLogics.items()}
+        self._layout = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
+
+    def _setLayout(self, layout: int) -> None:
+        self._layout = layout
+        self.layoutChanged.emit(layout)
+
+    layout = QtCore.Property(int, lambda self: self._layout, _setLayout)
+
+    def mrmlScene(self) -> slicer.vtkMRMLScene:
+        return self._core.scene
+
+    def sliceViewNames(self) -> list[str]:
+        return list(self._widgets)
+
+    def sliceWidget(self, name: str) -> qMRMLSliceWidget | None:
+        return self._widgets.get(name)
+
+    def mrmlSliceLogics(self):
+        return self._core.logic.GetSliceLogics()
+
+    def resetSliceViews(self) -> None:
+        for widget in self._widgets.values():
+            widget.fitSliceToBackground()
+
+    def setLayout(self, layout: int) -> None:
+        self._setLayout(layout)
