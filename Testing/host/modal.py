@@ -75,7 +75,6 @@ def _buttons(box: QtWidgets.QMessageBox) -> list:
 
 
 def _run_menu(menu: QtWidgets.QMenu, *_position) -> QtGui.QAction | None:
-    menu.aboutToShow.emit()
     entries = {action.text.replace("&", ""): action for action in _actions(menu)}
     answer = answers.take("QMenu.exec_", tuple(entries), None)
     action = answer(menu) if callable(answer) else entries.get(answer)
@@ -91,6 +90,8 @@ def _run_menu(menu: QtWidgets.QMenu, *_position) -> QtGui.QAction | None:
 
 
 def _actions(menu: QtWidgets.QMenu) -> list[QtGui.QAction]:
+    """The entries of a menu and of those that open from it, made as they are when a user opens them."""
+    menu.aboutToShow.emit()
     return [each for action in menu.actions() for each in (_actions(action.menu()) if action.menu() else [action])]
 
 

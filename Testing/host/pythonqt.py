@@ -29,7 +29,7 @@ def imitate(classes: Iterable[type]) -> None:
     for cls in qobjects:
         _make_properties(cls)
     for cls in shiboken_classes:
-        if "__setattr__" in vars(cls):
+        if cls.__setattr__ is not _set_attribute:
             cls.__setattr__ = _set_attribute
         _refuse_keywords(cls)
     for cls in qobjects:
@@ -144,6 +144,8 @@ def _set_attribute(self, name: str, value) -> None:
             raise AttributeError(f"Property '{name}' of {kind} does not accept {value!r}")
     elif hasattr(type(known), "__set__"):
         known.__set__(self, value)
+    elif isinstance(value, QtCore.SignalInstance):
+        self.__dict__[name] = value  # PySide6 itself, which keeps a signal with its object at the first use
     elif isinstance(self, QtCore.QObject) and name.encode() in [bytes(each.data()) for each in self.dynamicPropertyNames()]:
         self.setProperty(name, value)
     elif _is_cpp(type(self)) and not name.startswith("_"):
