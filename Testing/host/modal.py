@@ -67,7 +67,7 @@ def _run_dialog(dialog: QtWidgets.QDialog) -> int:
         dialog.reject()
     if isinstance(dialog, QtWidgets.QMessageBox):
         return int(dialog.standardButton(dialog.clickedButton())) if dialog.clickedButton() else 0
-    return dialog.result
+    return dialog.result()
 
 
 def _buttons(box: QtWidgets.QMessageBox) -> list:
