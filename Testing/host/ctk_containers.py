@@ -10,6 +10,20 @@ from .ui_loader import register_widget
 Qt = QtCore.Qt
 
 
+def fold_children(parent: QtWidgets.QWidget, fold: bool, folded: set[QtWidgets.QWidget]) -> None:
+    """Hide the children that are shown, or show those again; `folded` remembers which."""
+    children = [child for child in parent.children() if child.isWidgetType() and not child.isWindow()]
+    if fold:
+        for child in children:
+            if not child.isHidden():
+                folded.add(child)
+                child.hide()
+        return
+    for child in folded.intersection(children):
+        child.show()
+    folded.clear()
+
+
 @register_widget
 class ctkCollapsibleButton(QtWidgets.QAbstractButton):  # noqa: N801 - CTK's name
     """A button as wide as the panel; unchecked, it hides its children."""
@@ -60,16 +74,13 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):  # noqa: N801 - CTK's nam
         self.contentsCollapsed.emit(self._collapsed)
 
     def _show_children(self) -> None:
-        for child in self.children():
-            if not child.isWidgetType() or child.isWindow():
-                continue
-            if self._collapsed and not child.isHidden():
-                self._hidden_by_me.add(child)
-                child.hide()
-            elif not self._collapsed and child in self._hidden_by_me:
-                child.show()
-        if not self._collapsed:
-            self._hidden_by_me.clear()
+        fold_children(self, self._collapsed, self._hidden_by_me)
+
+    def event(self, event: QtCore.QEvent) -> bool:
+        # A child may be added, or be shown by its maker, while the button is collapsed.
+        if event.type() in (QtCore.QEvent.Type.Show, QtCore.QEvent.Type.ChildPolished) and self._collapsed:
+            self._show_children()
+        return super().event(event)
 
     def _header_height(self) -> int:
         return self.fontMetrics().height() + 10
@@ -130,14 +141,7 @@ class ctkCollapsibleGroupBox(QtWidgets.QGroupBox):  # noqa: N801
     collapsed = QtCore.Property(bool, lambda self: not self.isChecked(), lambda self, collapsed: self.setChecked(not collapsed))
 
     def _expand(self, expanded: bool) -> None:
-        for child in self.children():
-            if child.isWidgetType() and not expanded and not child.isHidden():
-                self._hidden_by_me.add(child)
-                child.hide()
-            elif child.isWidgetType() and expanded and child in self._hidden_by_me:
-                child.show()
-        if expanded:
-            self._hidden_by_me.clear()
+        fold_children(self, not expanded, self._hidden_by_me)
         header = self.fontMetrics().height() + self.collapsedHeight
         self.setMaximumHeight(QtWidgets.QWIDGETSIZE_MAX if expanded else header)
 

@@ -16,7 +16,7 @@ from SemanticSegLib.nodes.VolumeNodes import addVolume
 from semseg_core.geometry import Grid
 
 from . import answers, complaints, strict
-from .install import finish, install
+from .install import finish, install, start
 from .packaging import pip
 from .pytorch_utils import script as torch_script
 from .scripted_panel import Panel
@@ -28,16 +28,19 @@ MODULE = Path(__file__).parents[2] / "SemanticSeg" / "SemanticSeg.py"
 
 
 @pytest.fixture
-def application() -> Iterator[slicer.qSlicerApplication]:
+def application(tmp_path: Path) -> Iterator[slicer.qSlicerApplication]:
     """`slicer.app` with an empty scene; what goes wrong behind the test's back fails it at its end."""
     booted = booted_application()
     pip.reset()
     torch_script.reset()
     with complaints.collected():
         booted.start()
+        start(tmp_path)
         yield booted.app
-        finish()
-        booted.end()
+        try:
+            finish()
+        finally:
+            booted.end()
         strict.check()
 
 

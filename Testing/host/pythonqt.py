@@ -61,6 +61,9 @@ def _flatten_enums(cls: type) -> None:
 
 
 def _make_numeric(cls: type[enum.Enum]) -> None:
+    if issubclass(cls, int):
+        cls.__repr__ = cls.__str__ = int.__repr__
+        return
     cls.__int__ = cls.__index__ = lambda self: self.value
     cls.__hash__ = lambda self: hash(self.value)
     cls.__bool__ = lambda self: bool(self.value)

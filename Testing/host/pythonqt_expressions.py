@@ -1,7 +1,8 @@
 """The expressions whose answers by real PythonQt 4.1 on Qt 5.15 stand in pythonqt_observed.json, by the names used there.
 
-Each one starts from new objects: `w`, a widget with a form layout that holds the line edit `l`; `b`, a button; `c`, a combo box with
-two rows; `s`, a spin box from 2 to 9; `k`, a check box; `T`, a tree of two columns with the item `it`. `heard` is what slots heard.
+Each one starts from new objects: `w`, a widget with a form layout that holds the line edit `l`; `b`, a button; `c`, a combo box
+with two rows; `s`, a spin box from 2 to 9; `k`, a check box; `T`, a tree of two columns with the item `it`; `m`, a model.
+`heard` is what slots heard.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from types import SimpleNamespace
 
 def objects(qt) -> SimpleNamespace:
     """New objects for one expression."""
-    o = SimpleNamespace(qt=qt, b=qt.QPushButton("hi"), c=qt.QComboBox(), l=qt.QLineEdit(), s=qt.QSpinBox(), w=qt.QWidget(), heard=[])
-    o.k, o.T, o.m = qt.QCheckBox(), qt.QTreeWidget(), qt.QStandardItemModel()
+    o = SimpleNamespace(qt=qt, heard=[], b=qt.QPushButton("hi"), c=qt.QComboBox(), l=qt.QLineEdit(), s=qt.QSpinBox())
+    o.w, o.k, o.T, o.m = qt.QWidget(), qt.QCheckBox(), qt.QTreeWidget(), qt.QStandardItemModel()
     o.c.addItem("a", 1)
     o.c.addItem("b", {"k": 2})
     o.s.minimum, o.s.maximum = 2, 9

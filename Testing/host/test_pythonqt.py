@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+
 from host import strict
 from host.pythonqt_expressions import EXPRESSIONS, objects
 

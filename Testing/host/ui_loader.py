@@ -35,7 +35,6 @@ class QUiLoader(QtUiTools.QUiLoader):
         connections = tree.find("connections")
         if connections is not None:
             tree.remove(connections)
-        self._check_classes(tree)
         buffer = QtCore.QBuffer()
         buffer.setData(ElementTree.tostring(tree))
         buffer.open(QtCore.QIODevice.OpenModeFlag.ReadOnly)
@@ -52,12 +51,6 @@ class QUiLoader(QtUiTools.QUiLoader):
         widget = _registered[class_name](parent)
         widget.setObjectName(name)
         return widget
-
-    def _check_classes(self, tree: ElementTree.Element) -> None:
-        known = {*self.availableWidgets(), *_registered, "Line"}
-        for widget in tree.iter("widget"):
-            if widget.get("class") not in known:
-                strict.report(f".ui: class {widget.get('class')} of '{widget.get('name')}' is not known to the host")
 
 
 def _check_properties(root: QtWidgets.QWidget, tree: ElementTree.Element) -> None:
