@@ -251,8 +251,8 @@ class LabelsLogic:
         after, remap = change(before)
         if after != before:
             step = EditStep(kind, subject, before, after, remap)
+            self._history.record(step)  # before anybody hears of it and asks what can be undone
             self._do(step)
-            self._history.record(step)
 
     def _do(self, step: EditStep) -> None:
         self._write(step.after)

@@ -88,11 +88,14 @@ class LabelRows:
         return tuple(sorted((self.labelId(item) for item in self._view.selectedItems()), key=self._tree.position))
 
     def setCurrent(self, labelId: int) -> None:
-        """Make a row the current one, and bring it into view."""
+        """Make a row the current and selected one, and bring it into view."""
         item = self._items.get(labelId)
-        if item is not None and self.labelId(self._view.currentItem()) != labelId:
+        # Qt makes a row current without selecting it when the tree gets the keyboard.
+        if item is not None and (self.labelId(self._view.currentItem()) != labelId or not item.isSelected()):
             with self._quiet():
-                self._view.setCurrentItem(item)
+                # Without a command the keys that are held, such as those of a shortcut, would extend the selection.
+                command = qt.QItemSelectionModel.ClearAndSelect | qt.QItemSelectionModel.Rows
+                self._view.setCurrentItem(item, NAME, command)
             self._view.scrollToItem(item)
 
     def firstFound(self) -> int:
@@ -174,11 +177,12 @@ class LabelRows:
                 self._fill(self._items[label.id], label)
         children = _childrenOf(old)
         moved = {parentId: wanted for parentId, wanted in _childrenOf(new).items() if wanted != children.get(parentId, [])}
-        if not moved and old.root.id == new.root.id:
+        removed = [label.id for label in reversed(old.labels) if label.id not in new]
+        if not moved and not removed and old.root.id == new.root.id:
             return
         expanded = {labelId for labelId, item in self._items.items() if item.isExpanded()}
         selected = {self.labelId(item) for item in self._view.selectedItems()}
-        for labelId in [label.id for label in reversed(old.labels) if label.id not in new]:
+        for labelId in removed:
             self._drop(labelId)
         if old.root.id != new.root.id:
             self._place(new.root.id, self._view.invisibleRootItem(), 0)

@@ -54,8 +54,9 @@ class LabelSources:
         self._distances.connect("triggered()", self._showDistances)
 
     def startEmpty(self) -> None:
-        """Begin a tree of one label."""
+        """Begin a tree of one label, which is chosen so that others can be added."""
         self._attempt(lambda: self._labels.new(_("labels")))
+        self._labels.setCurrent(self._labels.tree.root.id)
 
     def usePreset(self, name: str) -> None:
         """Take a preset."""
@@ -101,7 +102,8 @@ class LabelSources:
 
     def _listColors(self) -> None:
         nodes = slicer.util.getNodesByClass("vtkMRMLColorTableNode", self._labels.scene)
-        entries = [(node.GetName(), node.GetID()) for node in nodes if not node.GetHideFromEditors()]
+        listed = (slicer.vtkMRMLColorTableNode.User, slicer.vtkMRMLColorTableNode.File)  # the others are ramps without names
+        entries = [(node.GetName(), node.GetID()) for node in nodes if node.GetType() in listed]
         _list(self._colors, entries, _("There is no color table in the scene"))
 
     def _onColors(self, action: qt.QAction) -> None:

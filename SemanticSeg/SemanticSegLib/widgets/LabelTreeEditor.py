@@ -60,6 +60,7 @@ class LabelTreeEditor:
 
     def __init__(self, labels: LabelsLogic, layout: qt.QLayout) -> None:
         self._labels = labels
+        self._isClicking = False
         self.widget = slicer.util.loadUI(str(UI))
         layout.addWidget(self.widget)
         self._ui = slicer.util.childWidgetVariables(self.widget)
@@ -175,7 +176,8 @@ class LabelTreeEditor:
         self._updateActions()
 
     def _onCurrentChanged(self, labelId: int) -> None:
-        self._rows.setCurrent(labelId)
+        if not self._isClicking:
+            self._rows.setCurrent(labelId)
         self._updateActions()
 
     def _onVisibilityChanged(self, _labelIds: frozenset[int], _visible: bool) -> None:
@@ -191,13 +193,15 @@ class LabelTreeEditor:
 
     def _onCurrentItemChanged(self, item: qt.QTreeWidgetItem | None, _before: object) -> None:
         if item is not None:
+            self._isClicking = True  # the view selects after this; it must not be disturbed
             self._labels.setCurrent(self._rows.labelId(item))
+            self._isClicking = False
 
     def _onDrop(self, item: qt.QTreeWidgetItem | None, position: int) -> None:
         self._gestures.drop(item, position)
 
     def _onContextMenu(self, point: qt.QPoint) -> None:
-        self._contextMenu.popup(self.view.viewport().mapToGlobal(point))
+        self._contextMenu.exec_(self.view.viewport().mapToGlobal(point))
 
     def _onSearchReturn(self) -> None:
         """Choose the first label found, and go on in the tree."""
