@@ -19,7 +19,7 @@ from semseg_core.cli.progress import sink_for
 from semseg_core.errors import CancelledError, DependencyError, MemoryLimitError, SemSegError
 from semseg_core.train.events import EventSink, Failed
 
-COMMANDS = ("tree", "scribble", "suggest", "finetune", "predict", "evaluate", "losses", "run", "doctor")
+COMMANDS = ("tree", "scribble", "suggest", "finetune", "predict", "evaluate", "losses", "run", "serve", "doctor")
 
 BUG_EXIT_CODE = 1
 

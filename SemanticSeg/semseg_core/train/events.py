@@ -95,10 +95,37 @@ class Failed(Event):
     exit_code: int = 2
 
 
+@dataclass(frozen=True)
+class View(Event):
+    """While a session refines: slices as they are answered now, in the file `output` (`interactive/arrays.py`)."""
+
+    kind: ClassVar[str] = "view"
+    request: int
+    output: str
+    step: int = 0
+
+
+@dataclass(frozen=True)
+class Answer(Event):
+    """A session has dealt with a request; the worker lives on.
+
+    `request` is the request's id, 0 for a line that had none. `state` is "done", "failed" (`message` says why) or "superseded"
+    (a newer request made it pointless; what was learned until then stays).
+    """
+
+    kind: ClassVar[str] = "answer"
+    request: int
+    state: str
+    message: str = ""
+    outputs: tuple[str, ...] = ()
+    seconds: float = 0.0
+    summary: dict[str, object] = field(default_factory=dict)
+
+
 EventSink = Callable[[Event], None]
 """Takes one event; never raises."""
 
-KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in (Stage, Note, Progress, Score, Done, Kept, Failed)}
+KINDS: dict[str, type[Event]] = {kind.kind: kind for kind in (Stage, Note, Progress, Score, View, Answer, Done, Kept, Failed)}
 
 
 def to_line(event: Event) -> str:

@@ -9,7 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semseg_core.train.events import KINDS, Done, Event, Failed, Kept, Note, Progress, Score, Stage, from_line, ignore, to_line
+from semseg_core.train.events import (
+    KINDS,
+    Answer,
+    Done,
+    Event,
+    Failed,
+    Kept,
+    Note,
+    Progress,
+    Score,
+    Stage,
+    View,
+    from_line,
+    ignore,
+    to_line,
+)
 
 EVENTS = [
     Stage("Lesen – größer → 髄膜"),
@@ -20,6 +35,9 @@ EVENTS = [
     Done(("a/model.json", "b"), 3.5, {"labels": 4, "dice": {"1": 0.5}}),
     Kept(("model/model.json",), {"steps": 12}),
     Failed("no\nfile", 3),
+    View(3, "slices-3-1.npz", 12),
+    Answer(4, "failed", "no such file"),
+    Answer(5, "done", outputs=("volume-5.npz",), seconds=2.5, summary={"steps": 12}),
 ]
 
 

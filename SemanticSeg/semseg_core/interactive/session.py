@@ -1,0 +1,297 @@
+"""A learner that stays beside a person who scribbles: features are computed once, every stroke goes on from the last weights."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timezone
+
+import numpy as np
+import torch
+
+from semseg_core import __version__
+from semseg_core.data.intensity import normalize
+from semseg_core.data.resample import Box
+from semseg_core.data.volume import Volume
+from semseg_core.device import choose_device
+from semseg_core.errors import InputError, ModelError
+from semseg_core.features.bank import build_feature_bank
+from semseg_core.infer.applier import Applier
+from semseg_core.infer.decode import Decoder, build_decoder
+from semseg_core.labels.encode import ids_to_values
+from semseg_core.labels.tree import LabelTree
+from semseg_core.losses.table import build_loss
+from semseg_core.models.model import Model
+from semseg_core.models.transfer import TransferReport, transfer
+from semseg_core.sparse.scribbles import SparseLabels
+from semseg_core.train.config import Budget, TrainConfig
+from semseg_core.train.loop import RowDrawer, start_state, take_step
+from semseg_core.train.rows import CaseRows, combine
+from semseg_core.train.start import starting_card, starting_network
+
+SCALING_VOXELS = 20_000
+"""Voxels of the body that scale the features: the first stroke alone would say little about the rest."""
+
+FRESH_SHARE = 0.2
+"""Part of a batch drawn from the marks that came last, right after they came.
+
+On IXI132 after 180 steps, a corrective stroke of 15 voxels in a wrong region of 70 to 140, mean of four: 12 steps later 99 % of
+the region is right, and leaf Dice elsewhere lower by 0.015; 250 steps later 92 %, and leaf Dice higher by 0.009. With 0.5 and a
+correction rate of 0.5 it falls by 0.05 at first; without, 44 % of the region are right after 12 steps.
+"""
+
+FRESH_STEPS = 100
+"""Steps in which that part falls to 1/e: a correction takes at once, and is one stroke among others in the end."""
+
+WARM_UP_STEPS = 5
+"""Steps in which the learning rate rises, anew in each refinement: Adam's moments are those of other marks."""
+
+CORRECTION_RATE = 0.25
+"""Learning rate of every refinement after the first, as a part of the first's."""
+
+QUICK_BATCH = 512
+"""Voxels per step until the fresh marks have been learned; a step of 1024 takes 1.4 times as long."""
+
+
+class InteractiveSession:
+    """One image, one tree, one network, all kept in memory.
+
+    Example:
+        session = InteractiveSession(volume, tree)
+        session.set_marks(marks)
+        session.refine(Budget(seconds=5))
+        values, confidence = session.answer(session.slice_box(0, 96))
+
+    Args:
+        volume: Image, intensities as stored.
+        tree: Label tree with at least two leaves.
+        config: How to train; the budget is not used, each refinement has its own, and nothing is held back.
+        start: Model to start from; it answers before the first stroke.
+        cancelled: Asked while features are computed.
+
+    Raises:
+        SemSegError: If the tree, the device or the start model cannot be used, or on cancel.
+    """
+
+    def __init__(
+        self,
+        volume: Volume,
+        tree: LabelTree,
+        config: TrainConfig | None = None,
+        start: Model | None = None,
+        cancelled: Callable[[], bool] = bool,
+    ) -> None:
+        _require_two_leaves(tree)
+        self.config = config or TrainConfig()
+        self.grid = volume.grid
+        device = choose_device(self.config.device)
+        self._card = starting_card([volume], tree, self.config, start)
+        self._loss = build_loss(self._card.loss, tree).to(device)
+        self._bank = build_feature_bank(normalize(volume, self._card.rules), self._card.spacing_mm, device, cancelled)
+        network, self.taken_over = starting_network(self._card, start, self.config.seed)
+        network = network.to(device)
+        if start is None:
+            network.fit_scaling(self._body_features())
+        self._state = start_state(network, self.config)
+        self._answering = start is not None
+        self._decoders: dict[tuple[int | str, float], Decoder] = {}
+        self._marks: SparseLabels | None = None
+        self._seconds = 0.0
+
+    @property
+    def tree(self) -> LabelTree:
+        """The label tree."""
+        return self._card.tree
+
+    @property
+    def steps(self) -> int:
+        """Training steps done so far."""
+        return self._state.step
+
+    @property
+    def loss(self) -> float:
+        """Running mean of the loss of a batch; NaN before the first."""
+        return self._state.loss
+
+    def set_tree(self, tree: LabelTree) -> TransferReport | None:
+        """Go on with an edited tree; the marks must be set again.
+
+        Returns:
+            What of the network was taken over; None if nothing was learned, or nothing matches.
+        """
+        _require_two_leaves(tree)
+        report = None
+        if self._answering:
+            try:
+                network, report = transfer(Model(self._card, self._state.average), tree)
+            except ModelError:  # another tree altogether
+                self._answering = False
+        self._card = replace(self._card, tree=tree)
+        if report is None:
+            network, _ = starting_network(self._card, None, self.config.seed)
+            network.mean, network.scale = self._state.network.mean, self._state.network.scale
+        self._loss = build_loss(self._card.loss, tree).to(self._device)
+        self._state = start_state(network.to(self._device), self.config)
+        self._decoders, self._marks = {}, None
+        return report
+
+    def set_marks(self, marks: SparseLabels) -> int:
+        """Replace all marks; those not there before, or changed, are learned first.
+
+        Args:
+            marks: All marks, on the image's grid.
+
+        Returns:
+            Number of new or changed marks.
+
+        Raises:
+            InputError: If no two marked labels exclude each other.
+            ShapeError: If the marks lie on another grid.
+        """
+        marks.grid.require_same(self.grid, "scribbles", "the image")
+        device = self._device
+        points = torch.as_tensor(marks.grid.index_to_ras(marks.indices), dtype=torch.float32, device=device)
+        held = np.zeros(len(marks), dtype=bool)
+        inside = self._bank.inside(points).cpu().numpy()
+        rows = combine([CaseRows(self._bank.sample(points)[None], marks.label_ids, held, inside)], self.tree, self.config.balance)
+        fresh = _changed(marks, self._marks)
+        self._all = RowDrawer(rows, device)
+        # The first marks are all alike; later ones stand out against those that are learned already.
+        emphasised = self._answering and self._marks is not None and fresh.any()
+        self._fresh = RowDrawer(replace(rows, weights=rows.weights * torch.as_tensor(fresh)), device) if emphasised else None
+        self._card = replace(self._card, everywhere=rows.everywhere)
+        self._marks = marks
+        self._state.averaged_from = self._state.step
+        return int(fresh.sum())
+
+    def refine(self, budget: Budget, on_fraction: Callable[[float], object] = float, cancelled: Callable[[], bool] = bool) -> int:
+        """Train on the marks, from the present weights.
+
+        Args:
+            budget: Seconds or steps of this refinement.
+            on_fraction: Told at every step which part is done, 0…1.
+            cancelled: Asked at every step; what was learned until then stays.
+
+        Returns:
+            Steps made.
+
+        Raises:
+            InputError: If there are no marks.
+        """
+        if self._marks is None:
+            raise InputError("nothing is scribbled yet; send marks first")
+        begun, first = time.monotonic(), self._state.step
+        peak = self.config.learning_rate * (CORRECTION_RATE if self._answering else 1.0)
+        while True:
+            made, seconds = self._state.step - first, time.monotonic() - begun
+            done = made / budget.steps if budget.steps is not None else seconds / budget.seconds
+            if made:
+                on_fraction(min(done, 1.0))
+            if made and (done >= 1.0 or cancelled()):
+                break
+            rate = peak * min(1.0, (made + 1) / WARM_UP_STEPS) * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
+            take_step(self._state, *self._batch(), self._loss, self.config, rate)
+            self._answering = True
+        self._seconds += time.monotonic() - begun
+        return made
+
+    def answer(
+        self, box: Box, level: int | str = "leaf", min_confidence: float = 0.0, cancelled: Callable[[], bool] = bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What the network says now, of some voxels.
+
+        Args:
+            box: Half-open ranges of `(k, j, i)`.
+            level: As for `build_decoder`.
+            min_confidence: As for `build_decoder`.
+            cancelled: Asked some ten times a second.
+
+        Returns:
+            Label-map values, int32, 0 where unknown, and probabilities, float32, both of the box's shape.
+
+        Raises:
+            InputError: If nothing was learned yet.
+            CancelledError: If `cancelled` said so.
+        """
+        if not self._answering:
+            raise InputError("nothing is learned yet; send marks and refine, or start from a model")
+        chosen = (level, min_confidence)
+        if chosen not in self._decoders:
+            self._decoders = {chosen: build_decoder(self.tree, level, min_confidence).to(self._device)}
+        applier = Applier(self._bank, self._state.average, self._decoders[chosen], self.grid, self._card.everywhere)
+        label_ids, confidence = applier.answer(box, cancelled)
+        return ids_to_values(label_ids, self.tree), confidence
+
+    def slice_box(self, axis: int, index: int) -> Box:
+        """The box of one slice, across axis 0 (k), 1 (j) or 2 (i).
+
+        Raises:
+            InputError: If there is no such slice.
+        """
+        if axis not in (0, 1, 2) or not 0 <= index < self.grid.shape[axis]:
+            raise InputError(f"slice {index} across axis {axis}: the image has {self.grid.shape} voxels (k, j, i)")
+        return tuple((index, index + 1) if along == axis else (0, size) for along, size in enumerate(self.grid.shape))
+
+    def model(self) -> Model:
+        """The model as it is now, to save or to apply elsewhere.
+
+        Raises:
+            InputError: If nothing was learned yet.
+        """
+        if not self._answering:
+            raise InputError("nothing is learned yet; there is no model to keep")
+        training = {
+            "software": __version__,
+            "torch": torch.__version__,
+            "date": datetime.now(timezone.utc).date().isoformat(),
+            "options": self.config.to_record(),
+            "interactive": True,
+            "steps": self._state.step,
+            "seconds": round(self._seconds, 1),
+            "voxels": 0 if self._marks is None else len(self._marks),
+            "device": self._device.type,
+            "start": None if self.taken_over is None else self.taken_over.counts(),
+        }
+        return Model(replace(self._card, training=training), self._state.average)
+
+    @property
+    def _device(self) -> torch.device:
+        return self._bank.depth.maps.device
+
+    def _batch(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features and targets of one step: fresh marks first, then more and more of all."""
+        generator = self._state.generator
+        since = self._state.step - self._state.averaged_from
+        if self._fresh is None or since > 3 * FRESH_STEPS:
+            return self._all.draw(self.config.batch_size, generator)
+        count = min(QUICK_BATCH, self.config.batch_size)
+        fresh = round(count * FRESH_SHARE * math.exp(-since / FRESH_STEPS))
+        parts = self._fresh.draw(fresh, generator), self._all.draw(count - fresh, generator)
+        features, targets = zip(*parts, strict=True)
+        return torch.cat(features), torch.cat(targets)
+
+    def _body_features(self) -> torch.Tensor:
+        """Features of random voxels of the body, (n, F)."""
+        mask = self._bank.foreground.maps[0].cpu().numpy() > 0.5
+        indices = np.argwhere(mask)
+        rng = np.random.default_rng(self.config.seed)
+        chosen = indices[rng.integers(len(indices), size=min(SCALING_VOXELS, 4 * len(indices)))]
+        points = self._bank.foreground.grid.index_to_ras(chosen + rng.uniform(-0.5, 0.5, chosen.shape))
+        return self._bank.sample(torch.as_tensor(points, dtype=torch.float32, device=self._device))
+
+
+def _require_two_leaves(tree: LabelTree) -> None:
+    if len(tree.leaves) < 2:
+        raise InputError(f"label tree '{tree.title}': has {len(tree.leaves)} leaf; there must be two to tell apart")
+
+
+def _changed(marks: SparseLabels, earlier: SparseLabels | None) -> np.ndarray:
+    """Which marks were not there before, or with another label, (N,) bool."""
+    if earlier is None or not len(earlier):
+        return np.ones(len(marks), dtype=bool)
+    places, known = (np.ravel_multi_index(each.indices.T, marks.grid.shape) for each in (marks, earlier))
+    order = np.argsort(known)
+    found = order[np.searchsorted(known, places, sorter=order).clip(max=len(known) - 1)]
+    return (known[found] != places) | (earlier.label_ids[found] != marks.label_ids)
