@@ -22,6 +22,10 @@ by up to 3e-5 mm; a genuine difference between two scans is never below 1e-2 mm.
 """
 
 
+PLANES = {"S": "axial", "I": "axial", "A": "coronal", "P": "coronal", "R": "sagittal", "L": "sagittal"}
+"""The plane that lies across each anatomical direction."""
+
+
 @dataclass(frozen=True, eq=False)
 class Grid:
     """The voxel grid of a volume.
@@ -74,6 +78,12 @@ class Grid:
         axes, signs = self._nearest_axes()
         letters = ("LR", "PA", "IS")
         return "".join(letters[axis][int(sign > 0)] for axis, sign in zip(axes, signs, strict=True))
+
+    @cached_property
+    def planes(self) -> tuple[str, str, str]:
+        """What slices along `k`, `j` and `i` are called: the anatomical plane nearest to each."""
+        along_i, along_j, along_k = (PLANES[letter] for letter in self.orientation)
+        return along_k, along_j, along_i
 
     def index_to_ras(self, indices: np.ndarray) -> np.ndarray:
         """RAS millimetres, (N, 3) float64, of `(k, j, i)` indices, (N, 3), which may be fractional."""

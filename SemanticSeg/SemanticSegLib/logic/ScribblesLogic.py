@@ -171,6 +171,11 @@ class ScribblesLogic:
         if self._labels.currentLabelId not in segmentIds:
             self._labels.setCurrent(next((labelId for labelId in self._recent if labelId in segmentIds), 0))
 
+    def setOpacity(self, opacity: float) -> None:
+        """How strongly scribbles cover the image, 0…1."""
+        if self.node is not None:
+            self.node.GetDisplayNode().SetOpacity(opacity)
+
     def labelAt(self, point: tuple[float, float, float]) -> int:
         """The label drawn at a point, RAS millimeters; 0 where there is none."""
         return 0 if self.node is None else labelAt(self.node, point)

@@ -8,12 +8,9 @@ from pathlib import Path
 
 from semseg_core.cli.options import add_tree_options, read_tree
 from semseg_core.errors import InputError
-from semseg_core.geometry import Grid
 from semseg_core.labels.tree import LabelTree
 from semseg_core.sparse.scribbles import SparseLabels
 from semseg_core.train.events import Done, EventSink, Note, Stage
-
-PLANES = {"S": "axial", "I": "axial", "A": "coronal", "P": "coronal", "R": "sagittal", "L": "sagittal"}
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -75,7 +72,7 @@ def table(marks: SparseLabels, tree: LabelTree) -> list[str]:
     entries = statistics(marks, tree)
     names = [f"{'  ' * tree.depth(entry.label.id)}{entry.label.name}" for entry in entries]
     width = max(len(name) for name in [*names, "label"])
-    planes = plane_names(marks.grid)
+    planes = marks.grid.planes
     lines = [f"{'label':{width}}  voxels  with below  slices: {', '.join(planes)}"]
     for name, entry in zip(names, entries, strict=True):
         slices = ", ".join(f"{len(numbers):3}" for numbers in entry.slices)
@@ -83,9 +80,3 @@ def table(marks: SparseLabels, tree: LabelTree) -> list[str]:
     share = len(marks) / marks.grid.voxel_count
     lines.append(f"{len(marks)} voxels ({share:.2%} of the volume) on {len(marks.counts())} of {len(tree)} labels")
     return lines
-
-
-def plane_names(grid: Grid) -> tuple[str, str, str]:
-    """What slices along `k`, `j` and `i` are called: the anatomical plane nearest to each."""
-    along_i, along_j, along_k = (PLANES[letter] for letter in grid.orientation)
-    return along_k, along_j, along_i

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from semseg_core.cli.options import add_tree_options, read_tree
-from semseg_core.cli.scribble import plane_names
 from semseg_core.errors import InputError
 from semseg_core.files import require_file
 from semseg_core.train.events import Done, EventSink, Note, Stage
@@ -85,7 +84,7 @@ def lines_of(found: tuple[Suggestion, ...], grid: Grid, tree: LabelTree) -> list
     """The suggestions as lines for a person, the best first."""
     if not found:
         return ["No slice is worth more strokes than the others."]
-    planes = plane_names(grid)
+    planes = grid.planes
     lines = []
     for number, suggestion in enumerate(found, start=1):
         where = f"{planes[suggestion.axis]} slice {suggestion.index}"

@@ -110,8 +110,8 @@ def test_bad_options_are_refused_before_anything_is_written(files, tmp_path, mon
 
 def test_planes_are_named_after_the_patient_not_the_array():
     turned = Grid((3, 4, 5), np.array([[0, 0, 2.0, 0], [1.0, 0, 0, 0], [0, 1.0, 0, 0], [0, 0, 0, 1]]))
-    assert scribble.plane_names(turned) == ("sagittal", "axial", "coronal")
-    assert scribble.plane_names(GRID) == ("axial", "coronal", "sagittal")
+    assert turned.planes == ("sagittal", "axial", "coronal")
+    assert GRID.planes == ("axial", "coronal", "sagittal")
 
 
 def test_a_real_parcellation_is_scribbled_on(test_data, tmp_path, capsys):
