@@ -183,6 +183,14 @@ def test_the_current_label_is_in_the_tree_whenever_a_tree_is_told(labels):
     assert current == [True, True]
 
 
+def test_whoever_hears_of_a_tree_can_ask_what_undo_would_do(labels):
+    subjects = []
+    labels.treeChanged.connect(lambda _tree, _remap: subjects.append(labels.undoable and labels.undoable.subject))
+    labels.rename(3, "gray matter")
+    labels.undo()
+    assert subjects == ["cortex", None]
+
+
 def test_visibility_is_kept_with_the_parameters(labels):
     said = heard(labels.visibilityChanged)
     labels.setVisible([3, 4], False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import qt
@@ -13,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from SemanticSegLib.logic.LabelsLogic import LabelsLogic
+from SemanticSegLib.logic.ParameterNode import SemanticSegParameterNode
 from SemanticSegLib.nodes.SegmentationNodes import addSegmentation
 from SemanticSegLib.widgets.LabelTreeEditor import LabelTreeEditor
 from SemanticSegLib.widgets.LabelTreeView import LENGTH, NAME, VALUE, VISIBLE, VOXELS
@@ -74,8 +73,8 @@ def shape_of(tree, label=None) -> list:
 
 
 @pytest.fixture
-def labels(application, slicer_scene):
-    logic = LabelsLogic(slicer_scene, SimpleNamespace(tree=None, currentLabelId=0, hiddenLabelIds=[]))
+def labels(slicer_scene):
+    logic = LabelsLogic(slicer_scene, SemanticSegParameterNode(slicer_scene.AddNewNodeByClass("vtkMRMLScriptedModuleNode")))
     yield logic
     logic.cleanup()
 
