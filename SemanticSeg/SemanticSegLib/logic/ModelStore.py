@@ -197,4 +197,4 @@ def usableName(wish: str) -> str:
         'MRHead 14.32'
     """
     name = FORBIDDEN.sub("-", wish.replace(":", "."))[:LONGEST].strip(" .")
-    return f"{name}-" if not name or RESERVED.fullmatch(name) else name
+    return f"-{name}" if not name or RESERVED.fullmatch(name) else name
