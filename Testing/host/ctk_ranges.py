@@ -202,7 +202,8 @@ class ctkRangeWidget(QtWidgets.QWidget):  # noqa: N801
         for box, value, bounds in ((self._boxes[0], low, (minimum, high)), (self._boxes[1], high, (low, maximum))):
             blocked = box.blockSignals(True)
             box.minimum, box.maximum = bounds
-            box.setValue(value)
+            if value != box.value:  # or what is just being typed would be written anew
+                box.setValue(value)
             box.blockSignals(blocked)
 
     def _start_changing(self) -> None:

@@ -214,9 +214,10 @@ class ctkSliderWidget(QtWidgets.QWidget):  # noqa: N801
         self.setValue(self.minimum)
 
     def _on_slider(self, value: float) -> None:
-        blocked = self._box.blockSignals(True)
-        self._box.setValue(value)
-        self._box.blockSignals(blocked)
+        if value != self._box.value:  # or what is just being typed would be written anew
+            blocked = self._box.blockSignals(True)
+            self._box.setValue(value)
+            self._box.blockSignals(blocked)
         if not self.tracking:
             self.valueIsChanging.emit(value)
         if not self._changing:

@@ -156,6 +156,18 @@ def drag(view: QtWidgets.QAbstractItemView, source, target, where: str = "on") -
         process_events()
 
 
+def drag_mouse(widget: QtWidgets.QWidget, start: tuple[int, int], end: tuple[int, int], modifiers=_NONE) -> None:
+    """Press the left button at one point of a widget, move in five steps to another, release; points in pixels."""
+    _reach(widget)
+    QtTest.QTest.mousePress(widget, Left, modifiers, QtCore.QPoint(*start))
+    for step in range(1, 6):
+        point = QtCore.QPointF(*(a + (b - a) * step / 5 for a, b in zip(start, end, strict=True)))
+        move = QtGui.QMouseEvent(QtCore.QEvent.Type.MouseMove, point, widget.mapToGlobal(point), Left, Left, modifiers)
+        QtWidgets.QApplication.sendEvent(widget, move)
+    QtTest.QTest.mouseRelease(widget, Left, modifiers, QtCore.QPoint(*end))
+    process_events()
+
+
 def process_events() -> None:
     """Let Qt do what is waiting, deletions included."""
     QtWidgets.QApplication.processEvents()

@@ -53,12 +53,14 @@ def _replace_static(cls: type, name: str, otherwise) -> None:
 def _run_dialog(dialog: QtWidgets.QDialog) -> int:
     texts = (dialog.windowTitle, *(getattr(dialog, each) for each in ("text", "informativeText") if hasattr(type(dialog), each)))
     answer = answers.take(f"{type(dialog).__name__}.exec_", texts, QtWidgets.QDialog.DialogCode.Rejected)
+    if isinstance(dialog, QtWidgets.QMessageBox) and not callable(answer):
+        button = _button(dialog, answer)
+        if button is None:
+            strict.report(f"the message box has no button {answer!r}")
+            return 0
+        answer = _click(button)
     if not callable(answer):
-        button = dialog.button(answer) if isinstance(dialog, QtWidgets.QMessageBox) and answer in _buttons(dialog) else None
-        if button is not None:
-            button.click()
-        else:
-            dialog.done(int(answer))
+        dialog.done(int(answer))
         return int(answer)
     dialog.show()
     answer(dialog)
@@ -70,8 +72,13 @@ def _run_dialog(dialog: QtWidgets.QDialog) -> int:
     return dialog.result()
 
 
-def _buttons(box: QtWidgets.QMessageBox) -> list:
-    return [box.standardButton(each) for each in box.buttons()]
+def _button(box: QtWidgets.QMessageBox, answer) -> QtWidgets.QAbstractButton | None:
+    """The button of a text, or of a standard button's number."""
+    return next((each for each in box.buttons() if answer in (each.text.replace("&", ""), box.standardButton(each))), None)
+
+
+def _click(button: QtWidgets.QAbstractButton):
+    return lambda _dialog: button.click()
 
 
 def _run_menu(menu: QtWidgets.QMenu, *_position) -> QtGui.QAction | None:

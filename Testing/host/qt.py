@@ -16,7 +16,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6 import QtCore, QtGui, QtNetwork, QtUiTools, QtWidgets
 
-from . import modal, pythonqt, strict
+from . import modal, old_names, pythonqt, strict
 from .ui_loader import QUiLoader
 
 # Python's own additions, and classes that Qt 5 has not.
@@ -36,6 +36,7 @@ _classes = {
 }
 pythonqt.imitate(_classes.values())
 modal.install()
+old_names.install()
 strict.watch()
 globals().update({name: cls for name, cls in _classes.items() if name not in _NOT_IN_PYTHONQT})
 __all__ = ["QUiLoader", *sorted(set(_classes) - _NOT_IN_PYTHONQT)]
