@@ -1,4 +1,4 @@
-"""`slicer.app`, `slicer.modules` and what the application does by itself when nodes come."""
+"""`slicer.app` and `slicer.modules`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import slicer
-import vtk
 from PySide6 import QtCore, QtWidgets
 
-from . import boot
+from . import boot, subject_hierarchy
 from .pythonqt import imitation
 from .views import LayoutManager, qSlicerMainWindow
 
@@ -180,7 +179,7 @@ class Application:
         slicer.modules = SimpleNamespace()
         for name, logic in self.core.modules.items():
             setattr(slicer.modules, name.lower(), Module(name, logic))
-        self.core.scene.AddObserver(slicer.vtkMRMLScene.NodeAddedEvent, _addToSubjectHierarchy)
+        subject_hierarchy.watch(self.core.scene)
 
     def start(self) -> None:
         """A window, slice views and empty settings for a test."""
@@ -194,16 +193,3 @@ class Application:
         self.app._window = self.app._layoutManager = None
         self.core.scene.Modified()
         boot.empty(self.core)
-
-
-@vtk.calldata_type(vtk.VTK_OBJECT)
-def _addToSubjectHierarchy(scene: slicer.vtkMRMLScene, _event: str, node: slicer.vtkMRMLNode) -> None:
-    """What the plugins of the Subject Hierarchy module do for nodes that a user sees."""
-    kinds = ("vtkMRMLSubjectHierarchyNode", "vtkMRMLDisplayNode", "vtkMRMLStorageNode", "vtkMRMLAbstractViewNode")
-    if node is None or node.GetHideFromEditors() or any(node.IsA(kind) for kind in kinds):
-        return
-    if not (node.IsA("vtkMRMLStorableNode") or node.IsA("vtkMRMLSequenceBrowserNode")) or node.IsA("vtkMRMLColorNode"):
-        return
-    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-    if hierarchy and not hierarchy.GetItemByDataNode(node):
-        hierarchy.CreateItem(hierarchy.GetSceneItemID(), node)

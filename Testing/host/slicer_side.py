@@ -6,11 +6,11 @@ from functools import cache
 
 import slicer
 
-from . import mrml_widgets, node_combo_box, scripted_module, scripted_panel, views
+from . import mrml_widgets, node_combo_box, scripted_module, scripted_panel, segment_editor_widget, segment_widgets, views
 from .application import Application
 from .python_modules import install_module, install_python_modules
 
-_WIDGET_MODULES = [mrml_widgets, node_combo_box, scripted_panel, views]
+_WIDGET_MODULES = [mrml_widgets, node_combo_box, scripted_panel, segment_editor_widget, segment_widgets, views]
 
 
 @cache
