@@ -6,6 +6,7 @@ Qt properties are values, enum members are numbers, C++ objects take no new attr
 
 from __future__ import annotations
 
+import contextvars
 import enum
 import inspect
 from collections.abc import Iterable
@@ -139,6 +140,10 @@ def _dynamic_attribute(self: QtCore.QObject, name: str):
     raise AttributeError(f"{type(self).__name__} has no attribute named '{name}'")
 
 
+loading = contextvars.ContextVar("loading", default=False)
+"""Whether a `.ui` file is being loaded: PySide6's loader offers the root an attribute for each child, PythonQt's does not."""
+
+
 def _set_attribute(self, name: str, value) -> None:
     known = inspect.getattr_static(type(self), name, None)
     kind = type(self).__name__
@@ -154,6 +159,8 @@ def _set_attribute(self, name: str, value) -> None:
     elif _is_cpp(type(self)) and not name.startswith("_"):
         if known is not None:
             raise AttributeError(f"'{name}' can not be overwritten on {kind} object")
+        if loading.get():
+            return
         raise AttributeError(f"'{name}' does not exist on {kind} and creating new attributes on C++ objects is not allowed")
     else:
         self.__dict__[name] = value

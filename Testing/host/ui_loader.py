@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from PySide6 import QtCore, QtUiTools, QtWidgets
 
 from . import connecting, strict
-from .pythonqt import imitation
+from .pythonqt import imitation, loading
 
 LOADERS_OWN = {("Line", "orientation"), ("QLabel", "buddy")}
 """Properties that no class declares, but Designer writes and the loader understands."""
@@ -38,7 +38,11 @@ class QUiLoader(QtUiTools.QUiLoader):
         buffer = QtCore.QBuffer()
         buffer.setData(ElementTree.tostring(tree))
         buffer.open(QtCore.QIODevice.OpenModeFlag.ReadOnly)
-        root = super().load(buffer, parent)
+        offered = loading.set(True)
+        try:
+            root = super().load(buffer, parent)
+        finally:
+            loading.reset(offered)
         _kept.append(self)
         _check_properties(root, tree)
         for connection in connections if connections is not None else ():
