@@ -5,6 +5,7 @@ PythonQt hands a Python function or method at most as many arguments as it takes
 
 from __future__ import annotations
 
+import ctypes
 import inspect
 import types
 from dataclasses import dataclass
@@ -99,6 +100,9 @@ class BoundSignal:
         return disconnect(self._sender, self.signature, *target)
 
     def emit(self, *arguments) -> None:
+        for _ in arguments:
+            # PySide6 6.12 gives back one reference to True too many for each bool that Python emits, until the interpreter dies.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(True))
         self._signal.emit(*arguments)
 
     __call__ = emit
