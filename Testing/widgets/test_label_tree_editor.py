@@ -226,9 +226,19 @@ def test_the_root_says_why_it_cannot_be_removed(brain):
 
 def test_selected_labels_are_merged_into_the_one_clicked_last(brain, strokes):
     brain.select("cortex", "fluid", "white matter")
+    assert "Merge the selected labels into 'white matter'" in brain.ui.mergeButton.toolTip
     gestures.click(brain.ui.mergeButton)
     assert brain.shape() == [["brain", ["left", ["white matter"]], ["right"]]]
     assert strokes == [{3: 4, 6: 4}]
+
+
+def test_what_is_taken_out_of_the_selection_is_not_acted_on(brain):
+    brain.select("cortex", "fluid", "white matter", "white matter")
+    assert "into 'fluid'" in brain.ui.mergeButton.toolTip
+    brain.select("cortex", "fluid", "fluid")
+    assert brain.labels.currentLabelId == 3
+    gestures.press(brain.view, "Del")
+    assert 3 not in brain.labels.tree
 
 
 def test_merging_says_that_it_takes_two(brain):
@@ -414,11 +424,19 @@ def test_hiding_a_label_hides_all_below_and_marks_those_above(brain):
     assert brain.item("left").checkState(VISIBLE) == qt.Qt.PartiallyChecked
 
 
+def test_several_labels_are_hidden_and_shown_by_the_menu(brain):
+    brain.select("cortex", "fluid")
+    for hidden in ({3, 6}, set()):
+        answers.choose("Show or hide")
+        gestures.right_click(brain.view, brain.item("fluid"))
+        assert brain.labels.hidden == hidden
+
+
 def test_voxels_are_counted_with_those_below_and_warned_about(brain):
     brain.editor.showVoxels({3: 12000, 4: 408, 2: 1}, {3: "marked in one slice only"})
     narrow = "\u202f"
     assert brain.item("left").text(VOXELS) == brain.item("brain").text(VOXELS) == f"12{narrow}409"
-    assert "1 scribbled voxels of its own, 12409 with all" in brain.item("left").toolTip(VOXELS)
+    assert "Scribbled voxels: 1 of its own, 12409 with all" in brain.item("left").toolTip(VOXELS)
     assert brain.item("cortex").toolTip(VOXELS).startswith("marked in one slice only")
     assert not brain.item("cortex").icon(VOXELS).isNull()
     assert brain.item("white matter").icon(VOXELS).isNull()

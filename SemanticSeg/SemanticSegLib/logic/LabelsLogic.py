@@ -264,7 +264,8 @@ class LabelsLogic:
         node = addTree(self.scene, tree)
         self._parameters.tree = node
         self._observe(node)
-        self._read()
+        self._tree, self._problem = tree, ""
+        self._announce(None, None)
 
     def _write(self, tree: LabelTree) -> None:
         self._tree = tree

@@ -37,7 +37,12 @@ class LabelActions:
         return self._actions[name]
 
     def update(
-        self, tree: LabelTree | None, selected: Sequence[int], undoable: EditStep | None, redoable: EditStep | None
+        self,
+        tree: LabelTree | None,
+        selected: Sequence[int],
+        mergeTarget: int,
+        undoable: EditStep | None,
+        redoable: EditStep | None,
     ) -> None:
         """Enable what can be done now; a disabled action says in its tooltip what is missing."""
         missing = {name: self._missing(name, tree, selected) for name in self._actions}
@@ -46,6 +51,9 @@ class LabelActions:
         for name, action in self._actions.items():
             action.enabled = not missing[name]
             action.toolTip = missing[name] or self._tips[name]
+        if not missing["merge"]:
+            tip = _("Merge the selected labels into '{name}', the one chosen last; strokes go along")
+            self._name("merge", tip.format(name=tree[mergeTarget].name))
         if undoable:
             self._name("undo", _("Undo: {step}").format(step=stepText(undoable)))
         if redoable:
@@ -96,6 +104,7 @@ def descriptions() -> tuple[tuple[str, str, str, str], ...]:
         ("moveDown", _("Move down"), "Alt+Down", _("Put the label behind its lower neighbor")),
         ("moveOut", _("Move out"), "Alt+Left", _("Put the label beside its parent")),
         ("moveIn", _("Move in"), "Alt+Right", _("Put the label below its upper neighbor")),
+        ("visible", _("Show or hide"), "", _("Show or hide scribbles and results of the selected labels and all below")),
         ("color", _("Color…"), "", _("Choose a color for the selected labels")),
         ("shade", _("Shade labels below"), "", _("Give all labels below shades of this label's color")),
         ("terminology", _("Terminology…"), "", _("Choose what the label means, in codes of Slicer's terminologies")),

@@ -34,6 +34,11 @@ class LabelGestures:
         self._view = view
         self._attempt = attempt
 
+    def mergeTarget(self) -> int:
+        """The selected label that others would be merged into: the one chosen last; 0 if none is selected."""
+        selected = self._rows.selectedIds()
+        return self._current if self._current in selected else next(reversed(selected), 0)
+
     def slots(self) -> dict[str, Callable[[], None]]:
         """What each action calls, by the action's name."""
         return {
@@ -48,6 +53,7 @@ class LabelGestures:
             "moveDown": lambda: self._shift(1),
             "moveOut": self._moveOut,
             "moveIn": self._moveIn,
+            "visible": self._toggleVisible,
             "color": self._chooseColor,
             "shade": lambda: self._attempt(lambda: self._labels.shade(self._current)),
             "terminology": self._chooseTerminology,
@@ -93,6 +99,11 @@ class LabelGestures:
     def _setVisible(self, labelId: int, visible: bool) -> None:
         self._labels.setVisible([label.id for label in self._tree.subtree(labelId)], visible)
 
+    def _toggleVisible(self) -> None:
+        """Show the selected labels if any of them is hidden, else hide them."""
+        selected = {label.id for labelId in self._rows.selectedIds() for label in self._tree.subtree(labelId)}
+        self._labels.setVisible(selected, bool(selected & self._labels.hidden))
+
     # Adding and removing
 
     def _addChild(self) -> None:
@@ -113,8 +124,8 @@ class LabelGestures:
             self._edit(NAME)
 
     def _merge(self) -> None:
-        selected = self._rows.selectedIds()
-        self._attempt(lambda: self._labels.merge([labelId for labelId in selected if labelId != self._current], self._current))
+        selected, target = self._rows.selectedIds(), self.mergeTarget()
+        self._attempt(lambda: self._labels.merge([labelId for labelId in selected if labelId != target], target))
 
     def _remove(self) -> None:
         selected = self._labels.topmost(self._rows.selectedIds())

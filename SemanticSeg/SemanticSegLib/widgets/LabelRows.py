@@ -15,6 +15,16 @@ from semseg_core.labels.tree import Code, Label, LabelTree, Terminology
 SWATCH = 13
 """Side of a color square, in pixels."""
 
+ROW_FLAGS = (
+    qt.Qt.ItemIsEnabled
+    | qt.Qt.ItemIsSelectable
+    | qt.Qt.ItemIsEditable
+    | qt.Qt.ItemIsDragEnabled
+    | qt.Qt.ItemIsDropEnabled
+    | qt.Qt.ItemIsUserCheckable
+)
+NUMBER_ALIGNMENT = qt.Qt.AlignRight | qt.Qt.AlignVCenter
+
 OPEN_LEVELS = 1
 """Levels below the root that a new tree shows; the whole brain's 111 leaves at once would hide its structure."""
 
@@ -36,6 +46,8 @@ class LabelRows:
         self._hidden: frozenset[int] = frozenset()
         self._shownVoxels: dict[int, tuple[int, int, str]] = {}
         self._shownStates: dict[int, int] = {}
+        self._gray = qt.QBrush(view.palette.color(qt.QPalette.Disabled, qt.QPalette.Text))
+        self._warningIcon = view.style().standardIcon(qt.QStyle.SP_MessageBoxWarning)
         self._filter = ""
         self._openBeforeFilter: set[int] | None = None
 
@@ -145,17 +157,10 @@ class LabelRows:
     def _newItem(self, label: Label) -> qt.QTreeWidgetItem:
         item = qt.QTreeWidgetItem()
         self._items[label.id] = item
-        item.setFlags(
-            qt.Qt.ItemIsEnabled
-            | qt.Qt.ItemIsSelectable
-            | qt.Qt.ItemIsEditable
-            | qt.Qt.ItemIsDragEnabled
-            | qt.Qt.ItemIsDropEnabled
-            | qt.Qt.ItemIsUserCheckable
-        )
+        item.setFlags(ROW_FLAGS)
         item.setData(NAME, qt.Qt.UserRole, label.id)
         for column in (VOXELS, VALUE, LENGTH):
-            item.setTextAlignment(column, qt.Qt.AlignRight | qt.Qt.AlignVCenter)
+            item.setTextAlignment(column, NUMBER_ALIGNMENT)
         self._fill(item, label)
         return item
 
@@ -228,12 +233,11 @@ class LabelRows:
 
     def _paintVoxelsOf(self, item: qt.QTreeWidgetItem, own: int, total: int, warning: str) -> None:
         item.setText(VOXELS, f"{total:,}".replace(",", "\u202f"))  # a narrow blank, as SI groups digits
-        group = qt.QPalette.Active if total else qt.QPalette.Disabled
-        item.setForeground(VOXELS, qt.QBrush(self._view.palette.color(group, qt.QPalette.Text)))
-        item.setIcon(VOXELS, self._view.style().standardIcon(qt.QStyle.SP_MessageBoxWarning) if warning else qt.QIcon())
-        count = _("{own} scribbled voxels").format(own=own)
+        item.setForeground(VOXELS, qt.QBrush() if total else self._gray)
+        item.setIcon(VOXELS, self._warningIcon if warning else qt.QIcon())
+        count = _("Scribbled voxels: {own}").format(own=own)
         if total != own:
-            count = _("{own} scribbled voxels of its own, {total} with all labels below it").format(own=own, total=total)
+            count = _("Scribbled voxels: {own} of its own, {total} with all labels below").format(own=own, total=total)
         item.setToolTip(VOXELS, f"{warning}\n{count}" if warning else count)
 
     def _paintStates(self) -> None:

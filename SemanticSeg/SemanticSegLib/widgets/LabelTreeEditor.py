@@ -33,11 +33,14 @@ BUTTONS = {
 CONTEXT_MENU = (
     ("addChild", "addSibling", "rename"),
     ("merge", "remove"),
-    ("color", "shade", "terminology", "removeTerminology", "value", "length"),
+    ("visible", "color", "shade", "terminology", "removeTerminology", "value", "length"),
     ("moveUp", "moveDown", "moveOut", "moveIn"),
 )
 COLUMN_WIDTHS = {VOXELS: 64, VISIBLE: 42, VALUE: 52, TERMINOLOGY: 120, LENGTH: 52}
 """In pixels; the name takes the rest."""
+
+SMALLEST_HEIGHT = 200
+"""Of the tree, in pixels: ten rows or so, while other steps are open."""
 
 SHOWN_AT_FIRST = {VOXELS, VISIBLE}
 """At 400 pixels names need the rest; the line below the tree tells value, terminology and length of the current label."""
@@ -65,6 +68,7 @@ class LabelTreeEditor:
         layout.addWidget(self.widget)
         self._ui = slicer.util.childWidgetVariables(self.widget)
         self.view = LabelTreeView(self._onDrop)
+        self.view.minimumHeight = SMALLEST_HEIGHT
         self._ui.treePage.layout().addWidget(self.view)
         self._rows = LabelRows(self.view)
         self._gestures = LabelGestures(labels, self._rows, self.view, self.attempt)
@@ -147,7 +151,7 @@ class LabelTreeEditor:
 
     def _connect(self) -> None:
         self.view.connect("currentItemChanged(QTreeWidgetItem*,QTreeWidgetItem*)", self._onCurrentItemChanged)
-        self.view.connect("itemSelectionChanged()", self._updateActions)
+        self.view.connect("itemSelectionChanged()", self._onSelectionChanged)
         self.view.connect("itemChanged(QTreeWidgetItem*,int)", self._gestures.onItemChanged)
         self.view.connect("itemDoubleClicked(QTreeWidgetItem*,int)", self._gestures.onDoubleClick)
         self.view.connect("customContextMenuRequested(QPoint)", self._onContextMenu)
@@ -171,7 +175,8 @@ class LabelTreeEditor:
         self._rows.setCurrent(self._labels.currentLabelId)
         self._say(self._labels.problem)
         if tree is not None:
-            self._ui.countLabel.text = _("{leaves} leaves").format(leaves=len(tree.leaves))
+            leaves = len(tree.leaves)
+            self._ui.countLabel.text = _("1 leaf") if leaves == 1 else _("{leaves} leaves").format(leaves=leaves)
             self._listLevels(tree)
         self._updateActions()
 
@@ -196,6 +201,12 @@ class LabelTreeEditor:
             self._isClicking = True  # the view selects after this; it must not be disturbed
             self._labels.setCurrent(self._rows.labelId(item))
             self._isClicking = False
+
+    def _onSelectionChanged(self) -> None:
+        selected = self._rows.selectedIds()
+        if len(selected) == 1 and selected[0] != self._labels.currentLabelId:  # the current one was taken out of the selection
+            self._labels.setCurrent(selected[0])
+        self._updateActions()
 
     def _onDrop(self, item: qt.QTreeWidgetItem | None, position: int) -> None:
         self._gestures.drop(item, position)
@@ -224,7 +235,10 @@ class LabelTreeEditor:
         return slicer.util.confirmOkCancelDisplay(text.format(voxels=voxels), windowTitle=_("Other labels"))
 
     def _updateActions(self) -> None:
-        self._actions.update(self._labels.tree, self._rows.selectedIds(), self._labels.undoable, self._labels.redoable)
+        labels = self._labels
+        self._actions.update(
+            labels.tree, self._rows.selectedIds(), self._gestures.mergeTarget(), labels.undoable, labels.redoable
+        )
         self._details.show()
 
     def _say(self, text: str) -> None:
