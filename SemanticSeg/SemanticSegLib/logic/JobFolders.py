@@ -83,10 +83,9 @@ class JobFolder:
         target = self._keptFolder / f"{datetime.now():%Y-%m-%d %H.%M.%S}"
         try:
             make_private(make_private(self._keptFolder.parent) / self._keptFolder.name)
-            self.path = Path(shutil.move(self.path, target))
+            return Path(shutil.move(self.path, target))
         except OSError as error:
             raise InputError(f"job {self.path}: cannot be kept ({error.strerror}); copy the folder yourself") from error
-        return self.path
 
 
 class JobFolders:

@@ -7,7 +7,6 @@ files of the job folder are written a few milliseconds at a time, then the child
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -20,20 +19,23 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
+from SemanticSegLib.logic.Dependencies import unsupported
 from SemanticSegLib.logic.Signal import Signal
 from SemanticSegLib.logic.Soon import Soon
 from SemanticSegLib.logic.TrainingCases import JobFile, TrainingCases
 from SemanticSegLib.logic.TrainingRun import TrainingRun
 from semseg_core.cli.options import parse_names, parse_values
 from semseg_core.data.cases import CaseFiles
-from semseg_core.errors import InputError, SemSegError
+from semseg_core.errors import DependencyError, InputError, ModelError, SemSegError
 from semseg_core.files import write_text
 from semseg_core.job import FineTuneJob
 from semseg_core.labels.formats.own_json import to_text
+from semseg_core.models.contents import CARD, WEIGHTS, load_card
 from semseg_core.train.config import Budget, TrainConfig
 from semseg_core.train.events import Event
 
 if TYPE_CHECKING:
+    from SemanticSegLib.logic.Dependencies import Dependencies
     from SemanticSegLib.logic.JobFolders import JobFolder
     from SemanticSegLib.logic.LabelsLogic import LabelsLogic
     from SemanticSegLib.logic.ModelStore import ModelStore
@@ -49,8 +51,8 @@ TURN_S = 0.05
 TREE, MODEL, START = "tree.json", "model", "start"
 """Places in the job folder."""
 
-MODEL_FILES = ("model.json", "model.safetensors")
-"""What makes a model; a training that was cancelled leaves more than that."""
+MODEL_FILES = (WEIGHTS, CARD)
+"""What makes a model; a training that was cancelled leaves more than that. The card comes last: by it a model is found."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class TrainingLogic:
         scribbles: What is drawn on the volume of the panel.
         runner: Runs child processes.
         models: Where models are, and where the new one goes.
+        dependencies: Says whether this computer can train, and on what.
         soon: Makes what gives way to the application between two parts of a file; `Soon` in the application.
 
     Attributes:
@@ -102,6 +105,7 @@ class TrainingLogic:
         scribbles: ScribblesLogic,
         runner: JobRunner,
         models: ModelStore,
+        dependencies: Dependencies,
         soon: Callable[[Callable[[], None], int], Soon] = Soon,
     ) -> None:
         self.changed = Signal()
@@ -115,6 +119,7 @@ class TrainingLogic:
         self._scribbles = scribbles
         self._runner = runner
         self._models = models
+        self._dependencies = dependencies
         self._state = IDLE
         self._folder: JobFolder | None = None
         self._job: FineTuneJob | None = None
@@ -124,7 +129,7 @@ class TrainingLogic:
         self._parameters: SemanticSegParameterNode | None = None
         self.cases = TrainingCases(parameters, lambda: bool(scribbles.counts))
         self._sceneObserver = scene.AddObserver(slicer.vtkMRMLScene.NodeRemovedEvent, self._onNodesChanged)
-        for signal in (labels.treeChanged, scribbles.countsChanged, models.changed):
+        for signal in (labels.treeChanged, scribbles.countsChanged, models.changed, dependencies.changed):
             signal.connect(self._onChanged)
         self.setParameters(parameters)
 
@@ -141,7 +146,8 @@ class TrainingLogic:
         self._soon.cancel()
         self._forgetParameters()
         self._scene.RemoveObserver(self._sceneObserver)
-        for signal in (self._labels.treeChanged, self._scribbles.countsChanged, self._models.changed):
+        heard = (self._labels.treeChanged, self._scribbles.countsChanged, self._models.changed, self._dependencies.changed)
+        for signal in heard:
             signal.disconnect(self._onChanged)
 
     # What can be done
@@ -186,11 +192,15 @@ class TrainingLogic:
             startModel: Name of a stored model, or its folder, to start from; the one of the parameters if None.
 
         Raises:
-            SemSegError: If something is missing or cannot be used; nothing has been started then.
+            DependencyError: If a package is not installed.
+            SemSegError: If something else is missing or cannot be used. In both cases nothing has been started.
         """
         possible, reason = self.canStart()
         if not possible:
             raise InputError(reason)
+        usable, reason = self._dependencies.usable()
+        if not usable:
+            raise DependencyError(reason)
         name = f"{self.cases.all[0].image} {datetime.now():%H:%M}"
         folder = self._runner.newFolder()
         run = TrainingRun(name, folder.path, self._labels.tree)
@@ -240,6 +250,8 @@ class TrainingLogic:
 
     def _missing(self) -> str:
         tree, parameters = self._labels.tree, self._parameters
+        if unsupported():
+            return unsupported()
         if self._state != IDLE:
             return _("A training is running. Cancel it, or wait until it ends.")
         if tree is None:
@@ -261,6 +273,9 @@ class TrainingLogic:
             return _("The cases have {counts} channels. Give all of them the same channels.").format(
                 counts=_(" and ").join(map(str, sorted(counts)))
             )
+        fault = next((device.fault for device in self._dependencies.devices or () if device.name == parameters.device), "")
+        if fault:
+            return _("{device}: {fault}. Choose another device.").format(device=parameters.device, fault=fault)
         try:
             parse_values(parameters.unknownValues)
             self.channels()
@@ -329,9 +344,11 @@ class TrainingLogic:
     def _onFinished(self, outcome: Outcome) -> None:
         model = self._folder.path / MODEL
         name, message = "", self.run.readable(outcome.message)
-        if outcome.kind in ("done", "cancelled") and (model / MODEL_FILES[0]).is_file():
+        if outcome.kind == "cancelled":
+            message = _("Cancelled before anything was learned. No model was made.")
+        if outcome.kind in ("done", "cancelled") and (model / CARD).is_file():
             try:
-                name = self._keep(model)
+                name, message = self._keep(model), ""
             except SemSegError as error:
                 outcome, message = None, str(error)
         kind = "failed" if outcome is None else outcome.kind
@@ -340,8 +357,13 @@ class TrainingLogic:
     def _keep(self, model: Path) -> str:
         """Put the model into the store; its name there."""
         folder = self._models.newFolder(self.run.name)
-        for name in MODEL_FILES:
-            shutil.move(model / name, folder / name)
+        try:
+            for name in MODEL_FILES:
+                shutil.move(model / name, folder / name)
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            found = _("model '{name}': cannot be kept ({reason}); free some disk space and train again")
+            raise InputError(found.format(name=folder.name, reason=error.strerror)) from error
         self._models.changed.emit()
         self._parameters.model = folder.name
         return folder.name
@@ -355,7 +377,7 @@ class TrainingLogic:
         if not name:
             return None
         stored = next((model.folder for model in self._models.list() if model.name == name), Path(name))
-        if not (stored / MODEL_FILES[0]).is_file():
+        if not (stored / CARD).is_file():
             raise InputError(_("start model '{name}': it is not there any more; choose another, or none").format(name=name))
         return stored
 
@@ -409,6 +431,6 @@ def _channelsOf(model: Path | None) -> tuple[str, ...]:
     if model is None:
         return ()
     try:
-        return tuple(json.loads((model / MODEL_FILES[0]).read_text(encoding="utf-8"))["channels"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return load_card(model).channels
+    except ModelError:
         return ()

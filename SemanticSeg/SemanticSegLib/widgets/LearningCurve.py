@@ -96,7 +96,7 @@ class LearningCurve:
         left, right = self._metrics.horizontalAdvance("0.00") + 12, width - 10
         top = self._legend(painter, left, right, line, dark) + 4
         bottom = height - line - 4
-        upper = Plot(left, right, top, bottom - (bottom - top) * LOSS_SHARE - 8, self._steps, 1.0)
+        upper = Plot(left, right, top, bottom - (bottom - top) * LOSS_SHARE - line, self._steps, 1.0)
         lower = Plot(left, right, bottom - (bottom - top) * LOSS_SHARE, bottom, self._steps, self._highestLoss())
         for value in GRID:
             upper.line(painter, value, faint)
@@ -111,6 +111,8 @@ class LearningCurve:
         painter.drawText(across, qt.Qt.AlignRight | qt.Qt.AlignVCenter, str(self._steps))
         if not self._losses and not self._scores:
             return
+        inside = qt.QRectF(left, upper.bottom - line - 1, right - left - 4, line)
+        painter.drawText(inside, qt.Qt.AlignRight | qt.Qt.AlignBottom, _("Dice on strokes held back"))
         lower.curve(painter, self._losses, text, 1.2)
         painter.drawText(qt.QRectF(left, lower.top, right - left - 4, line), qt.Qt.AlignRight | qt.Qt.AlignTop, _("loss"))
         for number, level in reversed(list(enumerate(levelsOf(self._scores)))):
@@ -130,7 +132,7 @@ class LearningCurve:
             painter.drawText(qt.QRectF(x, y, width, line), qt.Qt.AlignLeft | qt.Qt.AlignVCenter, words)
             x += width + 10
         if not self._scores:
-            words = _("Dice on held-back strokes") if self._losses else _("The curve appears here while a model learns.")
+            words = "" if self._losses else _("The curve appears here while a model learns.")
             painter.drawText(qt.QRectF(left, y, right - left, line), qt.Qt.AlignLeft | qt.Qt.AlignVCenter, words)
         return y + line
 
