@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, Literal
 
+from .packaging import pip
+
 
 @dataclass
 class ScriptedTorch:
@@ -55,6 +57,7 @@ class PyTorchUtilsLogic:
         if script.outcome == "failed":
             raise RuntimeError("Failed to install PyTorch: light_the_torch returned 1")
         script.installed = True
+        pip.missing.discard("torch")
         return self.torch
 
     def uninstallTorch(self, askConfirmation: bool = False, forceComputationBackend: str | None = None) -> None:

@@ -35,9 +35,6 @@ REQUIREMENTS = Path(__file__).parents[2] / "Resources" / "requirements.txt"
 
 REPORT = "found.json"
 
-TORCH_VERSIONS = ">=2.2,<2.13" if sys.platform == "win32" else ">=2.2"
-"""PyTorch 2.13 and later do not load in Slicer on Windows."""
-
 NAMES = {"torch": "PyTorch"}
 """How packages are called, where not by their own name."""
 
@@ -86,7 +83,7 @@ class Dependencies:
     def packages(self) -> tuple[Package, ...]:
         """The needed packages. Nothing is imported to find out."""
         found = []
-        for requirement in (f"torch{TORCH_VERSIONS}", *self._requirements):
+        for requirement in (f"torch{torchVersions()}", *self._requirements):
             name = re.match(r"[\w.-]+", requirement)[0]
             version = importlib.metadata.version(name) if slicer.packaging.pip_check(requirement) else ""
             found.append(Package(NAMES.get(name, name), version))
@@ -166,7 +163,7 @@ class Dependencies:
     # How
 
     def _lacksTorch(self) -> bool:
-        return not slicer.packaging.pip_check(f"torch{TORCH_VERSIONS}")
+        return not slicer.packaging.pip_check(f"torch{torchVersions()}")
 
     def _lacking(self) -> str:
         missing = [package.name for package in self.packages() if not package.version]
@@ -179,7 +176,7 @@ class Dependencies:
         try:
             if self._lacksTorch():
                 logic = importlib.import_module("PyTorchUtils").PyTorchUtilsLogic()
-                logic.installTorch(askConfirmation=False, torchVersionRequirement=TORCH_VERSIONS)
+                logic.installTorch(askConfirmation=False, torchVersionRequirement=torchVersions())
             slicer.packaging.pip_ensure(self._requirements, prompt_install=False, prompt_restart=False, requester="SemanticSeg")
         except subprocess.CalledProcessError as error:
             return f"{error}\n{error.output or ''}"
@@ -209,6 +206,11 @@ def unsupported() -> str:
             " Slicer's NumPy. Labels and scribbles work. On a Mac with an Apple chip, install Slicer for Apple chips."
         )
     return ""
+
+
+def torchVersions() -> str:
+    """Versions of PyTorch that work; 2.13 and later do not load in Slicer on Windows."""
+    return ">=2.2,<2.13" if sys.platform == "win32" else ">=2.2"
 
 
 def extensionIsThere() -> bool:
