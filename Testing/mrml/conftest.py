@@ -5,41 +5,27 @@ Any error that VTK or MRML prints fails the test that caused it.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 import slicer
 import vtk
+from host.complaints import collected
+from host.python_modules import install_python_modules
 
 from SemanticSegLib.nodes.VolumeNodes import addVolume
 from semseg_core.geometry import Grid
 
-if "slicer.i18n" not in sys.modules and importlib.util.find_spec("slicer.i18n") is None:
-    # Part of the application's Python; without it every sentence is in English.
-    sys.modules["slicer.i18n"] = ModuleType("slicer.i18n")
-    sys.modules["slicer.i18n"].tr = str
+install_python_modules()
 
 
 @pytest.fixture(autouse=True)
 def vtk_errors() -> Iterator[list[str]]:
     """What VTK and MRML complained about; must be empty at the end, so a test that expects complaints clears it."""
-    complaints: list[str] = []
-
-    def complain(_window: object, _event: str, text: str) -> None:
-        complaints.append(text)
-
-    complain.CallDataType = vtk.VTK_STRING
-    window = vtk.vtkOutputWindow.GetInstance()
-    observers = [window.AddObserver(event, complain) for event in ("ErrorEvent", "WarningEvent")]
-    yield complaints
-    for observer in observers:
-        window.RemoveObserver(observer)
-    assert complaints == []
+    with collected() as complaints:
+        yield complaints
 
 
 @pytest.fixture
