@@ -73,6 +73,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):  # noqa: N801
         self._segmentationBox.nodeTypes = ["vtkMRMLSegmentationNode"]
         self._volumeBox.nodeTypes = ["vtkMRMLScalarVolumeNode"]
         self._volumeBox.addEnabled = self._volumeBox.removeEnabled = False
+        self._volumeBox.noneEnabled = True
         self._show3D, self._table = qMRMLSegmentationShow3DButton(self), qMRMLSegmentsTableView(self)
         self._table.selectionMode = 1
         self._effectsBox, self._undoBox = QtWidgets.QGroupBox("Effects", self), QtWidgets.QWidget(self)

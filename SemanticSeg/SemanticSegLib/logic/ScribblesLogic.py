@@ -53,6 +53,8 @@ class ScribblesLogic:
     Attributes:
         nodeChanged: `(segmentationNode | None)` when other scribbles are chosen, or they are deleted.
         countsChanged: `(counts: dict[labelId, voxels], warnings: dict[labelId, sentence])` shortly after voxels changed.
+        segmentSelected: `(segmentId: str)` when another label is to be painted, before the segment left empty goes: whoever
+            draws changes over now.
         aboutToAdd: `()` before `addMarks` changes voxels: whoever keeps a history of strokes saves a state now.
         carried: `()` after an edit of the tree has moved voxels: a history of strokes no longer fits and is dropped.
     """
@@ -65,6 +67,7 @@ class ScribblesLogic:
         soon: Callable[[Callable[[], None]], Soon] = Soon,
     ) -> None:
         self.countsChanged = Signal()
+        self.segmentSelected = Signal()
         self.aboutToAdd = Signal()
         self.carried = Signal()
         self._labels = labels
@@ -305,9 +308,9 @@ class ScribblesLogic:
     def _onCurrentChanged(self, labelId: int) -> None:
         self._recent = [labelId, *(recent for recent in self._recent if recent != labelId)]
         if self.node is not None:
-            self.dropEmptySegments(labelId)
             if labelId:
-                self.segmentFor(labelId)
+                self.segmentSelected.emit(self.segmentFor(labelId))
+            self.dropEmptySegments(labelId)
 
     def _onVisibilityChanged(self, labelIds: frozenset[int], visible: bool) -> None:
         for labelId, segmentId in self._segmentIds().items():

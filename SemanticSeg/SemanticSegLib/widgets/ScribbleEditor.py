@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import qt
 import slicer
 import vtk
@@ -50,6 +52,7 @@ class ScribbleEditor:
         self.attach()
         self._editor.setMRMLScene(slicer.mrmlScene)
         scribbles.nodeChanged.connect(self._onNodeChanged)
+        scribbles.segmentSelected.connect(self._onSegmentSelected)
         scribbles.aboutToAdd.connect(self._keepState)
         scribbles.carried.connect(self._forgetStrokes)
         labels.currentChanged.connect(self._onCurrentChanged)
@@ -57,6 +60,7 @@ class ScribbleEditor:
     def cleanup(self) -> None:
         """Stop drawing and observing."""
         self._scribbles.nodeChanged.disconnect(self._onNodeChanged)
+        self._scribbles.segmentSelected.disconnect(self._onSegmentSelected)
         self._scribbles.aboutToAdd.disconnect(self._keepState)
         self._scribbles.carried.disconnect(self._forgetStrokes)
         self._labels.currentChanged.disconnect(self._onCurrentChanged)
@@ -98,55 +102,54 @@ class ScribbleEditor:
             LabelTreeError: If no label is the current one.
         """
         if name:
-            self._select()
-        elif not self._tool:
-            return
-        self._editor.setActiveEffectByName(name)
+            segmentId = self._scribbles.segmentFor(self._labels.currentLabelId)
+            self._editor.setSegmentationNode(self._scribbles.node)
+            self._editor.setSourceVolumeNode(self._scribbles.volume)
+            self._editor.setCurrentSegmentID(segmentId)
+            self._editor.setActiveEffectByName(name)
+        elif self._tool:
+            self._editor.setActiveEffect(None)
 
     def updateBrush(self) -> None:
         """Draw with the brush as it is chosen now."""
         if self._node is not None and self._parameters is not None:
             setBrush(self._node, self._parameters)
 
-    def undo(self) -> None:
-        """Take the last stroke back."""
-        self._editor.undo()
-        self._follow()
+    def undo(self) -> bool:
+        """Take the last stroke back; False where there is none."""
+        return self._step("UndoButton", self._editor.undo)
 
-    def redo(self) -> None:
-        """Draw the stroke again that was taken back last."""
-        self._editor.redo()
-        self._follow()
+    def redo(self) -> bool:
+        """Draw the stroke again that was taken back last; False where there is none."""
+        return self._step("RedoButton", self._editor.redo)
 
-    def _select(self) -> None:
-        """Draw on the current label's segment."""
-        segmentId = self._scribbles.segmentFor(self._labels.currentLabelId)
-        self._editor.setSegmentationNode(self._scribbles.node)
-        self._editor.setSourceVolumeNode(self._scribbles.volume)
-        self._editor.setCurrentSegmentID(segmentId)
-
-    def _follow(self) -> None:
+    def _step(self, button: str, step: Callable[[], None]) -> bool:
+        # Only the editor's own button tells whether there is something to undo.
+        if not slicer.util.findChild(self._editor, button).enabled:
+            return False
+        tool = self._tool
+        step()
         self._scribbles.followUndo()
-        if self._tool and self._labels.currentLabelId:
-            self._select()
+        if tool and self._labels.currentLabelId:
+            self.setTool(tool)  # Slicer puts it down where the stroke's segment went
+        return True
 
     def _forgetStrokes(self) -> None:
         self._editor.undoEnabled = True  # said once more, it empties the history
 
     def _onCurrentChanged(self, labelId: int) -> None:
-        if self._tool and labelId:
-            self._select()
-        elif not labelId:
+        if not labelId:
             self.setTool("")
 
-    def _onNodeChanged(self, node: slicer.vtkMRMLSegmentationNode | None) -> None:
-        if node is None or not self._labels.currentLabelId:
-            self.setTool("")
+    def _onSegmentSelected(self, segmentId: str) -> None:
         if self._node is not None:
+            self._editor.setCurrentSegmentID(segmentId)
+
+    def _onNodeChanged(self, node: slicer.vtkMRMLSegmentationNode | None) -> None:
+        if self._node is not None:
+            self.setTool("")
             self._forgetStrokes()
             self._editor.setSegmentationNode(node)
-            if self._tool:
-                self._select()
 
     def _keepState(self) -> None:
         """Regions that are accepted can be taken back as a stroke can."""

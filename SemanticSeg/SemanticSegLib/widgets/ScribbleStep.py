@@ -55,6 +55,7 @@ class ScribbleStep:
         self._parametersObserver = 0
         self._guiTag: str | None = None
         self._toolBeforeErase = ""
+        self._range = (0.0, 0.0)
         self.widget = slicer.util.loadUI(str(UI))
         layout.addWidget(self.widget)
         self._ui = slicer.util.childWidgetVariables(self.widget)
@@ -69,13 +70,14 @@ class ScribbleStep:
             "larger": self.makeLarger,
             "erase": self.beginErasing,
             "nextSlice": self.showNextSlice,
-            "undo": self._editor.undo,
-            "redo": self._editor.redo,
+            "undo": self.undo,
+            "redo": self.redo,
             "stop": self.stop,
         }
         self._keys = ScribbleKeys(slicer.util.mainWindow(), slots, self.endErasing)
         self._tips = tooltips()
         self._connect()
+        self._say("")
         self._onTreeChanged(labels.tree, None)
         self._showCounts(scribbles.counts, scribbles.warnings)
 
@@ -137,6 +139,14 @@ class ScribbleStep:
         if self._editor.tool:
             self.setTool(self._toolBeforeErase)
 
+    def undo(self) -> None:
+        """Take the last stroke back."""
+        self._say("" if self._editor.undo() else _("There is no stroke to take back; labels have their own undo in the tree."))
+
+    def redo(self) -> None:
+        """Draw the stroke again that was taken back last."""
+        self._say("" if self._editor.redo() else _("No stroke was taken back."))
+
     def selectPrevious(self) -> None:
         """Paint the label above in the tree."""
         self._selectBeside(-1)
@@ -176,8 +186,8 @@ class ScribbleStep:
         ui = self._ui
         for name, button in self._buttons.items():
             button.connect("clicked(bool)", self._slotOf(name))
-        ui.undoButton.connect("clicked()", self._editor.undo)
-        ui.redoButton.connect("clicked()", self._editor.redo)
+        ui.undoButton.connect("clicked()", self.undo)
+        ui.redoButton.connect("clicked()", self.redo)
         ui.previousButton.connect("clicked()", self.selectPrevious)
         ui.nextButton.connect("clicked()", self.selectNext)
         ui.intensityRange.connect("valuesChanged(double,double)", self._onRangeChanged)
@@ -226,6 +236,7 @@ class ScribbleStep:
         pixmap = qt.QPixmap(COLOR_SIZE, COLOR_SIZE)
         pixmap.fill(qt.QColor(*(round(255 * part) for part in tree[labelId].color)) if known else qt.QColor(0, 0, 0, 0))
         self._ui.colorLabel.setPixmap(pixmap)
+        self._ui.colorLabel.visible = known
         self._update()
 
     def _showTool(self, tool: str) -> None:
@@ -246,23 +257,23 @@ class ScribbleStep:
         if volume is None or volume.GetImageData() is None:
             return
         low, high = volume.GetImageData().GetScalarRange()
-        if (low, high) != (widget.minimum, widget.maximum):
-            blocked = widget.blockSignals(True)
+        blocked = widget.blockSignals(True)
+        if (low, high) != self._range:
+            self._range = (low, high)
+            widget.decimals = 0 if high - low > 50 else 3
             widget.setRange(low, high)
             widget.singleStep = (high - low) / 200
-            widget.blockSignals(blocked)
             if chosen.maximum <= max(low, chosen.minimum) or chosen.minimum >= high:
                 chosen = self._parameters.intensityRange = FloatRange(low, high)
-        if (chosen.minimum, chosen.maximum) != (widget.minimumValue, widget.maximumValue):
-            blocked = widget.blockSignals(True)
-            widget.setValues(chosen.minimum, chosen.maximum)
-            widget.blockSignals(blocked)
+        widget.setValues(chosen.minimum, chosen.maximum)
+        widget.blockSignals(blocked)
 
     def _showCounts(self, counts: dict[int, int], warnings: dict[int, str]) -> None:
         text = _("Nothing is scribbled yet.")
         if counts:
             voxels = f"{sum(counts.values()):,}".replace(",", THOUSANDS)
-            text = _("{voxels} voxels in {labels} labels").format(voxels=voxels, labels=len(counts))
+            text = _("{voxels} voxels in {labels} labels") if len(counts) > 1 else _("{voxels} voxels in one label")
+            text = text.format(voxels=voxels, labels=len(counts))
             thin = sum(labelId in counts for labelId in warnings)
             text += _(", {count} of them with too little").format(count=thin) if thin else ""
         if self._scribbles.strangers:
@@ -290,6 +301,7 @@ class ScribbleStep:
 
     def _say(self, text: str) -> None:
         self._ui.reasonLabel.text = text
+        self._ui.reasonLabel.visible = bool(text)
 
     def _releaseParameters(self) -> None:
         if self._parameters is not None:
