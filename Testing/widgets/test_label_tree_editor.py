@@ -193,7 +193,7 @@ def test_labels_without_strokes_are_removed_without_a_question(brain):
 )
 def test_removing_strokes_asks_where_they_go_and_undo_brings_them_back(brain, strokes, brain_tree, choice, heirs):
     def answer(dialog):
-        assert "'left' and what lies below hold 150 scribbled voxels" in dialog.findChild(qt.QLabel).text.replace("&", "")
+        assert "Removing 'left' leaves 150 scribbled voxels" in dialog.findChild(qt.QLabel).text.replace("&", "")
         gestures.choose(slicer.util.findChild(dialog, "marksSelector"), choice)
         dialog.accept()
 

@@ -91,5 +91,5 @@ def pixmapOf(colors: np.ndarray) -> qt.QPixmap:
     """A picture of colors, (H, W, 3) uint8: as a PPM in memory, the one way that needs neither a file nor a pointer."""
     height, width, _channels = colors.shape
     pixmap = qt.QPixmap()
-    pixmap.loadFromData(qt.QByteArray(b"P6 %d %d 255\n" % (width, height) + colors.tobytes()), "PPM")
+    pixmap.loadFromData(qt.QByteArray(b"P6 %d %d 255\n" % (width, height) + colors.tobytes()))
     return pixmap

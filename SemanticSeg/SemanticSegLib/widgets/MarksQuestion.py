@@ -32,9 +32,8 @@ def askWhereMarksGo(tree: LabelTree, labelIds: Sequence[int], voxels: int, paren
     dialog.windowTitle = _("Remove labels")
     layout = qt.QVBoxLayout(dialog)
     names = ", ".join(f"'{tree[labelId].name}'" for labelId in labelIds[:3]) + ("…" if len(labelIds) > 3 else "")
-    question = qt.QLabel(
-        _("{names} and what lies below hold {voxels} scribbled voxels. &Move them to:").format(names=names, voxels=voxels)
-    )
+    text = _("Removing {names} leaves {voxels} scribbled voxels without a label. &Move them to:")
+    question = qt.QLabel(text.format(names=names, voxels=voxels))
     question.wordWrap = True
     layout.addWidget(question)
     selector = qt.QComboBox()
@@ -45,7 +44,8 @@ def askWhereMarksGo(tree: LabelTree, labelIds: Sequence[int], voxels: int, paren
     layout.addWidget(selector)
     hint = qt.QLabel(_("Undo brings the labels and their scribbles back."))
     layout.addWidget(hint)
-    buttons = qt.QDialogButtonBox(qt.QDialogButtonBox.Ok | qt.QDialogButtonBox.Cancel)
+    buttons = qt.QDialogButtonBox()
+    buttons.standardButtons = qt.QDialogButtonBox.Ok | qt.QDialogButtonBox.Cancel
     buttons.button(qt.QDialogButtonBox.Ok).text = _("Remove")
     buttons.connect("accepted()", dialog.accept)
     buttons.connect("rejected()", dialog.reject)

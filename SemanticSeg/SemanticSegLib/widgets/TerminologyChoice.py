@@ -23,7 +23,8 @@ def chooseTerminology(name: str, terminology: Terminology | None, parent: qt.QWi
     browser = slicer.qSlicerTerminologyNavigatorWidget()
     browser.overrideSectionVisible = False  # name and color are the tree's
     layout.addWidget(browser)
-    buttons = qt.QDialogButtonBox(qt.QDialogButtonBox.Ok | qt.QDialogButtonBox.Cancel)
+    buttons = qt.QDialogButtonBox()
+    buttons.standardButtons = qt.QDialogButtonBox.Ok | qt.QDialogButtonBox.Cancel
     buttons.connect("accepted()", dialog.accept)
     buttons.connect("rejected()", dialog.reject)
     layout.addWidget(buttons)
@@ -34,7 +35,7 @@ def chooseTerminology(name: str, terminology: Terminology | None, parent: qt.QWi
     browser.connect("typeDoubleClicked()", dialog.accept)
     if terminology is not None:
         logic.DeserializeTerminologyEntry(terminology_entry(terminology), entry)
-    browser.setTerminologyEntry(entry)
+        browser.setTerminologyEntry(entry)
     chosen = None
     if dialog.exec_() == qt.QDialog.Accepted and browser.terminologyEntry(entry):
         chosen = terminology_of(logic.SerializeTerminologyEntry(entry))
