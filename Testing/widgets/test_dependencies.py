@@ -61,6 +61,15 @@ def test_what_is_missing_is_named_and_installed(dependencies: Dependencies, chan
     assert changes == [True]
 
 
+def test_what_others_installed_is_seen_on_the_next_look(dependencies: Dependencies, changes: list[bool]) -> None:
+    pip.missing = {"tqdm"}
+    assert not dependencies.usable()[0]
+    pip.missing = set()
+    assert not dependencies.usable()[0]
+    dependencies.refresh()
+    assert changes == [True]
+
+
 def test_without_torch_little_is_asked_for(dependencies: Dependencies) -> None:
     pip.missing = {"safetensors"}
     assert "a few MB" in dependencies.consent()

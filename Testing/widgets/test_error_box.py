@@ -122,6 +122,14 @@ def test_files_are_kept_on_request_and_removed_else(box: ErrorBox, folder: JobFo
     assert (kept / "image.nrrd").exists()
 
 
+def test_the_files_of_an_earlier_error_go(box: ErrorBox, folder: JobFolder) -> None:
+    box.show("It failed.", "log", folder)
+    box.show("It failed, looked at again.", "log", folder)
+    assert folder.path.exists()
+    box.show("Something else failed.")
+    assert not folder.path.exists()
+
+
 def test_closing_removes_the_files(box: ErrorBox, folder: JobFolder) -> None:
     box.show("It failed.", "log", folder)
     assert folder.path.exists()

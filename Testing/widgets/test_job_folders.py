@@ -75,6 +75,7 @@ def test_a_folder_is_kept_for_a_report(folders: JobFolders, tmp_path: Path) -> N
     assert not before.exists()
     assert load_job(place) == DoctorJob(str(place / "found.json"))
     folders.sweep()
+    folder.remove()
     assert place.exists()
     place.rename(tmp_path / "elsewhere")
     with pytest.raises(InputError, match="cannot be kept"):

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from SemanticSegLib.logic.ChildProcess import childEnvironment
 from SemanticSegLib.logic.ModelStore import LONGEST, ModelStore, usableName
-from SemanticSegLib.logic.Runner import childEnvironment
 from semseg_core.data.intensity import IntensityRule
 from semseg_core.errors import InputError, ModelError
 from semseg_core.features.layout import feature_names

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 from host.gestures import wait_until
 
+from SemanticSegLib.logic.ChildProcess import childEnvironment, crashSentence, slicerPython
 from SemanticSegLib.logic.JobFolders import JobFolders
-from SemanticSegLib.logic.Runner import JobRunner, Outcome, RunningJob, childEnvironment, crashSentence, slicerPython
+from SemanticSegLib.logic.Runner import JobRunner, Outcome, RunningJob
 from semseg_core.data.images import write_label_map
 from semseg_core.errors import DependencyError
 from semseg_core.geometry import Grid

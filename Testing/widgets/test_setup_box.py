@@ -96,7 +96,9 @@ def test_a_failure_is_said_and_can_be_tried_again(show: Callable, user_answers: 
     assert not errors.widget.visible
 
 
-def test_a_restart_is_offered(show: Callable, user_answers: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restart_is_offered(
+    show: Callable, dependencies: Dependencies, user_answers: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pip.missing = {"tqdm"}
     monkeypatch.setattr(module, "loadedVersions", iter([{}, {"numpy": "2"}, {}, {"numpy": "2"}]).__next__)
     restarts = []
@@ -107,7 +109,7 @@ def test_a_restart_is_offered(show: Callable, user_answers: Callable, monkeypatc
     assert "Restart now?" in answers.asked[-1].text
     assert restarts == []
     pip.missing = {"tqdm"}
-    box.update()
+    dependencies.refresh()
     user_answers(qt.QMessageBox.Ok, qt.QMessageBox.Yes)
     click(part(box, "installButton"))
     assert restarts == [True]
@@ -157,5 +159,5 @@ def test_after_cleanup_nothing_is_heard(show: Callable, dependencies: Dependenci
     box, _errors = show()
     box.cleanup()
     pip.missing = {"tqdm"}
-    dependencies.changed.emit()
+    dependencies.refresh()
     assert part(box, "stateLabel").text.startswith("Ready")

@@ -76,18 +76,16 @@ class Dependencies:
         self._fault = ""
         self._runner = runner
         self._requirements = [str(requirement) for requirement in slicer.packaging.load_requirements(requirements)]
+        self._packages: tuple[Package, ...] | None = None
         self._looking: RunningJob | None = None
 
     # What is there
 
     def packages(self) -> tuple[Package, ...]:
-        """The needed packages. Nothing is imported to find out."""
-        found = []
-        for requirement in (f"torch{torchVersions()}", *self._requirements):
-            name = re.match(r"[\w.-]+", requirement)[0]
-            version = importlib.metadata.version(name) if slicer.packaging.pip_check(requirement) else ""
-            found.append(Package(NAMES.get(name, name), version))
-        return tuple(found)
+        """The needed packages, as they were at the latest `refresh`. Nothing is imported to find out."""
+        if self._packages is None:  # looked up once: it takes 6 ms, and is asked for after every stroke
+            self._packages = tuple(map(_package, (f"torch{torchVersions()}", *self._requirements)))
+        return self._packages
 
     def usable(self) -> tuple[bool, str]:
         """Whether training and applying can work here, and if not why, and what to do, in a sentence or two."""
@@ -121,6 +119,11 @@ class Dependencies:
 
     # What changes it
 
+    def refresh(self) -> None:
+        """Look again at what is installed, as others may have installed something: call it when the panel is entered."""
+        self._packages = None
+        self.changed.emit()
+
     def install(self) -> bool:
         """Install what is missing. Ask the user before, with `consent`; returns when it is done.
 
@@ -139,7 +142,7 @@ class Dependencies:
         self.log = masked("\n".join(heard.getvalue().splitlines()[-LOG_LINES:]))
         self._fault, self.devices = "", None
         importlib.invalidate_caches()
-        self.changed.emit()
+        self.refresh()
         if failure or self._lacking():
             raise DependencyError(cause(f"{heard.getvalue()}\n{failure}") if failure else self._lacking())
         return loadedVersions() != before
@@ -163,7 +166,7 @@ class Dependencies:
     # How
 
     def _lacksTorch(self) -> bool:
-        return not slicer.packaging.pip_check(f"torch{torchVersions()}")
+        return not self.packages()[0].version
 
     def _lacking(self) -> str:
         missing = [package.name for package in self.packages() if not package.version]
@@ -196,6 +199,12 @@ class Dependencies:
             self.devices, self._fault = None, outcome.message if outcome.kind != "cancelled" else ""
         running.folder.remove()
         self.changed.emit()
+
+
+def _package(requirement: str) -> Package:
+    name = re.match(r"[\w.-]+", requirement)[0]
+    version = importlib.metadata.version(name) if slicer.packaging.pip_check(requirement) else ""
+    return Package(NAMES.get(name, name), version)
 
 
 def unsupported() -> str:

@@ -36,6 +36,7 @@ class JobFolder:
     def __init__(self, path: Path, keptFolder: Path) -> None:
         self.path = path
         self._keptFolder = keptFolder
+        self._isKept = False
 
     @property
     def eventsFile(self) -> Path:
@@ -72,7 +73,8 @@ class JobFolder:
 
     def remove(self) -> None:
         """Delete everything; a folder that was kept or removed stays as it is."""
-        shutil.rmtree(self.path, ignore_errors=True)  # what Windows still holds open goes at the next start
+        if not self._isKept:
+            shutil.rmtree(self.path, ignore_errors=True)  # what Windows still holds open goes at the next start
 
     def keep(self) -> Path:
         """Move the folder to where nothing deletes it, for a report.

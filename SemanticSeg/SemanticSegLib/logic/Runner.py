@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from slicer.i18n import tr as _
 
+from SemanticSegLib.logic.ChildProcess import crashSentence, endTree, slicerPython, startChild
 from SemanticSegLib.logic.JobFolders import JobFolder, JobFolders
 from SemanticSegLib.logic.Signal import Signal
 from semseg_core.errors import CancelledError, DependencyError
@@ -30,9 +27,6 @@ EXIT_GRACE_S = 1.0
 
 BUG, CANCELLED = 1, CancelledError.exit_code
 """Exit codes of the command line that say how to read its last words; see `semseg_core.cli.main`."""
-
-OUT_OF_MEMORY_CODES = {-9, 137, 0xC0000017}
-"""How a child ends that the system stopped for want of memory: Linux and macOS; through a launcher; Windows."""
 
 
 @dataclass(frozen=True)
@@ -194,14 +188,7 @@ class JobRunner:
         try:
             # Files and no pipes: nobody need read for the child to go on, and a crash loses nothing of what was said.
             with folder.eventsFile.open("wb") as events, folder.logFile.open("wb") as log:
-                process = subprocess.Popen(
-                    [self._python or slicerPython(), *arguments],
-                    stdin=subprocess.DEVNULL,
-                    stdout=events,
-                    stderr=log,
-                    env=childEnvironment(),
-                    **_apart(),
-                )
+                process = startChild([self._python or slicerPython(), *arguments], folder.path, events, log)
         except OSError as error:
             raise DependencyError(
                 _("Slicer's Python cannot be started ({reason}). Install Slicer again.").format(reason=error.strerror)
@@ -221,52 +208,3 @@ class JobRunner:
         for job in self._jobs:
             job.folder.remove()
         self._jobs = []
-
-
-def slicerPython() -> str:
-    """Path of PythonSlicer, which the running application has on its PATH.
-
-    Raises:
-        DependencyError: If it is not there.
-    """
-    home = os.environ.get("SLICER_HOME", "")
-    found = shutil.which("PythonSlicer") or shutil.which("PythonSlicer", path=str(Path(home) / "bin"))
-    if found is None:
-        raise DependencyError(_("Slicer's Python (PythonSlicer) was not found. Install Slicer again."))
-    return found
-
-
-def childEnvironment() -> dict[str, str]:
-    """Our environment, in which the child finds the library, speaks UTF-8 and takes no package from the user's home."""
-    module = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, (module, os.environ.get("PYTHONPATH"))))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1", "PYTHONNOUSERSITE": "1"}
-
-
-def endTree(process: subprocess.Popen) -> None:
-    """End a child and all that it started, at once; nothing happens where they have ended."""
-    if sys.platform == "win32":
-        if process.poll() is None:
-            command = ["taskkill", "/PID", str(process.pid), "/T", "/F"]
-            subprocess.run(command, check=False, capture_output=True, creationflags=subprocess.CREATE_NO_WINDOW)
-    else:
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS refuses where only ended ones are left
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-def crashSentence(code: int) -> str:
-    """What to tell of a child that ended without a word."""
-    if code in OUT_OF_MEMORY_CODES:
-        return _(
-            "The system ended the calculation, most likely for want of memory. Close other programs, or use a smaller volume."
-        )
-    return _("The calculation ended unexpectedly (code {code}). Try again; if it happens again, please report it.").format(
-        code=code
-    )
-
-
-def _apart() -> dict[str, object]:
-    """Options by which a child becomes the head of a group that can be ended as one, without a console window."""
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-    return {"start_new_session": True}

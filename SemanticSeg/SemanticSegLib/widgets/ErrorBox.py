@@ -47,6 +47,8 @@ class ErrorBox:
             log: The last lines of a log, masked (`Outcome.logTail`, `Dependencies.log`).
             folder: The job's files, which the user may want to keep; as long as the box is shown they should not be removed.
         """
+        if self._folder is not None and self._folder is not folder:
+            self._folder.remove()
         self._log, self._folder = log, folder
         self._ui.messageLabel.text = message
         self._ui.detailsButton.checked = False
