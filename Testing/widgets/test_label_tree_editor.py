@@ -397,6 +397,30 @@ def test_what_is_no_number_is_refused_in_its_cell(brain, brain_tree, column, typ
     assert brain.item("cortex").text(column) == shown
 
 
+def test_the_meaning_of_a_label_is_chosen_among_slicers_terms(brain):
+    def choose_liver(dialog):
+        table = slicer.util.findChild(dialog, "tableWidget_Type")
+        row = next(row for row in range(table.rowCount) if table.item(row, 0).text() == "Liver")
+        accept = next(button for button in dialog.findChildren(qt.QPushButton) if button.text == "Select")
+        assert not accept.enabled
+        table.selectRow(row)
+        gestures.click(accept)
+
+    brain.select("cortex")
+    answers.give(choose_liver)
+    gestures.click(brain.ui.terminologyButton)
+    chosen = brain.labels.tree[3].terminology
+    assert (chosen.type.scheme, chosen.type.value) == ("SCT", "10200004")
+    assert brain.ui.terminologyLine.text == "Liver"
+    assert "Anatomical Structure (SCT 123037004)" in brain.ui.terminologyLine.toolTip
+    answers.give(lambda dialog: dialog.reject())
+    gestures.click(brain.ui.terminologyButton)
+    assert brain.labels.tree[3].terminology == chosen
+    answers.choose("Remove terminology")
+    gestures.right_click(brain.view, brain.item("cortex"))
+    assert brain.labels.tree[3].terminology is None
+
+
 def test_a_length_may_be_typed_with_a_comma(brain):
     answers.choose("Edit edge length")
     brain.select("cortex")
@@ -481,6 +505,8 @@ def test_columns_are_chosen_from_the_menu(brain):
     gestures.click(brain.ui.moreButton)
     assert not brain.view.isColumnHidden(VALUE)
     assert brain.item("cortex").text(VALUE) == "3"
+    brain.editor.cleanup()
+    assert not Editor(brain.labels).view.isColumnHidden(VALUE)
 
 
 def test_choosing_a_row_chooses_the_label_and_back(brain):

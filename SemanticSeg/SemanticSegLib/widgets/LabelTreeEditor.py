@@ -11,11 +11,12 @@ from slicer.i18n import tr as _
 
 from SemanticSegLib.logic.LabelsLogic import LabelsLogic
 from SemanticSegLib.widgets.LabelActions import LabelActions
+from SemanticSegLib.widgets.LabelColumns import LabelColumns
 from SemanticSegLib.widgets.LabelDetails import LabelDetails
 from SemanticSegLib.widgets.LabelGestures import LabelGestures
 from SemanticSegLib.widgets.LabelRows import LabelRows
 from SemanticSegLib.widgets.LabelSources import LabelSources, presetText
-from SemanticSegLib.widgets.LabelTreeView import LENGTH, NAME, TERMINOLOGY, VALUE, VISIBLE, VOXELS, LabelTreeView
+from SemanticSegLib.widgets.LabelTreeView import LabelTreeView
 from semseg_core.errors import SemSegError
 from semseg_core.labels.presets.catalog import preset_names
 from semseg_core.labels.tree import LabelTree
@@ -36,14 +37,8 @@ CONTEXT_MENU = (
     ("visible", "color", "shade", "terminology", "removeTerminology", "value", "length"),
     ("moveUp", "moveDown", "moveOut", "moveIn"),
 )
-COLUMN_WIDTHS = {VOXELS: 64, VISIBLE: 42, VALUE: 52, TERMINOLOGY: 120, LENGTH: 52}
-"""In pixels; the name takes the rest."""
-
 SMALLEST_HEIGHT = 200
 """Of the tree, in pixels: ten rows or so, while other steps are open."""
-
-SHOWN_AT_FIRST = {VOXELS, VISIBLE}
-"""At 400 pixels names need the rest; the line below the tree tells value, terminology and length of the current label."""
 
 
 class LabelTreeEditor:
@@ -68,6 +63,8 @@ class LabelTreeEditor:
         layout.addWidget(self.widget)
         self._ui = slicer.util.childWidgetVariables(self.widget)
         self.view = LabelTreeView(self._onDrop)
+        self.view.objectName = "labelTree"
+        self.view.accessibleName = _("Label tree")
         self.view.minimumHeight = SMALLEST_HEIGHT
         self._ui.treePage.layout().addWidget(self.view)
         self._rows = LabelRows(self.view)
@@ -80,7 +77,6 @@ class LabelTreeEditor:
         self._sources = LabelSources(labels, self.attempt, self._moreMenu, self.widget)
         self._contextMenu = qt.QMenu(self.view)
         self._setupMenus()
-        self._setupHeader()
         self._connect()
         self._onTreeChanged(labels.tree, None)
 
@@ -117,37 +113,10 @@ class LabelTreeEditor:
         self._moreMenu.addSeparator()
         self._levels = self._moreMenu.addMenu(_("Show levels"))
         self._levels.connect("triggered(QAction*)", self._onLevel)
-        self._columns = self._moreMenu.addMenu(_("Columns"))
-        self._columns.connect("triggered(QAction*)", self._onColumn)
+        self._columns = LabelColumns(self.view, self._moreMenu.addMenu(_("Columns")))
         self._ui.moreButton.setMenu(self._moreMenu)
         for name in preset_names():
             self._ui.presetSelector.addItem(presetText(name), name)
-
-    def _setupHeader(self) -> None:
-        titles = {
-            NAME: (_("Label"), _("Name and color; type F2 or double-click to rename, drag to move")),
-            VOXELS: (_("Voxels"), _("Scribbled voxels, with those of all labels below")),
-            VISIBLE: (_("Show"), _("Show or hide scribbles and results of the label and all below")),
-            VALUE: (_("Value"), _("Value in label maps; double-click to change")),
-            TERMINOLOGY: (_("Terminology"), _("What the label means in codes; double-click to choose")),
-            LENGTH: (_("Length"), _("Length of the edge to the label above; double-click to change")),
-        }
-        header = self.view.header()
-        header.stretchLastSection = False
-        header.minimumSectionSize = 30
-        header.setSectionResizeMode(NAME, qt.QHeaderView.Stretch)
-        self.view.setHeaderLabels([titles[column][0] for column in sorted(titles)])
-        for column, (title, tip) in titles.items():
-            self.view.headerItem().setToolTip(column, tip)
-            if column in (VOXELS, VALUE, LENGTH):
-                self.view.headerItem().setTextAlignment(column, qt.Qt.AlignRight | qt.Qt.AlignVCenter)
-            if column != NAME:
-                self.view.setColumnWidth(column, COLUMN_WIDTHS[column])
-                action = self._columns.addAction(title)
-                action.checkable = True
-                action.checked = column in SHOWN_AT_FIRST
-                action.setData(column)
-                self.view.setColumnHidden(column, column not in SHOWN_AT_FIRST)
 
     def _connect(self) -> None:
         self.view.connect("currentItemChanged(QTreeWidgetItem*,QTreeWidgetItem*)", self._onCurrentItemChanged)
@@ -226,9 +195,6 @@ class LabelTreeEditor:
 
     def _onLevel(self, action: qt.QAction) -> None:
         self._rows.expandToLevel(action.data())
-
-    def _onColumn(self, action: qt.QAction) -> None:
-        self.view.setColumnHidden(action.data(), not action.checked)
 
     def _confirmLoss(self, voxels: int) -> bool:
         text = _("{voxels} scribbled voxels belong to labels that the new tree lacks. Discard them? Undo brings them back.")
