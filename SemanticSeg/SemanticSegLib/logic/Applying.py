@@ -42,12 +42,16 @@ class Applied:
         message: One sentence for the user; empty when done.
         count: Images that were segmented.
         logTail: Last lines of the child's log.
+        seconds: How long it took.
+        folder: Files of a run that failed, for a report; whoever takes them removes them.
     """
 
     kind: str
     message: str = ""
     count: int = 0
     logTail: str = ""
+    seconds: float = 0.0
+    folder: JobFolder | None = None
 
 
 class Applying:
@@ -155,7 +159,10 @@ class Applying:
     def _onFinished(self, outcome: Outcome) -> None:
         self._running = None
         if outcome.kind != "done":
-            self._end(Applied(outcome.kind, outcome.message, self._done, outcome.logTail))
+            failed = outcome.kind in ("failed", "crashed")
+            self._end(
+                Applied(outcome.kind, outcome.message, self._done, outcome.logTail, folder=self._folder if failed else None)
+            )
             return
         target = self._targets[self._done]
         try:
@@ -169,7 +176,9 @@ class Applying:
             self._end(Applied("failed", f"{target.name}: {error}", self._done))
             return
         cancelled = self._done < len(self._targets)
-        self._end(Applied("cancelled", _("Cancelled."), self._done) if cancelled else Applied("done", "", self._done))
+        seconds = time.monotonic() - self._began
+        done = Applied("done", count=self._done, seconds=seconds)
+        self._end(Applied("cancelled", _("Cancelled."), self._done) if cancelled else done)
 
     def _tell(self, stage: str | None, fraction: float | None) -> None:
         if stage is not None:
@@ -183,5 +192,6 @@ class Applying:
 
     def _end(self, applied: Applied) -> None:
         self._soon.cancel()
-        self._folder.remove()
+        if applied.folder is None:
+            self._folder.remove()
         self.finished.emit(applied)

@@ -57,7 +57,7 @@ class SemanticSegParameterNode:
 
     model: str = ""
     certainty: Annotated[float, WithinRange(0.0, 1.0)] = 0.0
-    level: str = "leaf"
+    level: str = "auto"
     allFrames: bool = False
     resultOpacity: Annotated[float, WithinRange(0.0, 1.0)] = 0.5
     showConfidence: bool = False

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import slicer
+import vtk
 from slicer.i18n import tr as _
 
 from SemanticSegLib.logic.Applying import Applied, Applying
@@ -73,7 +74,6 @@ class ResultsLogic:
         self.finished = Signal()
         self.retrainRequested = Signal()
         self._scene = scene
-        self._parameters = parameters
         self._labels = labels
         self._runner = runner
         self._models = models
@@ -83,18 +83,29 @@ class ResultsLogic:
         self._frames: ResultFrames | None = None
         self.shown = ShownResult(scene, parameters, labels, scribbles, soon)
         self.evaluating = Evaluating(self.shown, runner, soon)
-        models.changed.connect(self._onModelsChanged)
+        self._changedSoon = soon(self.changed.emit, 50)
+        self._parameters: SemanticSegParameterNode | None = None
+        self._choice: tuple[object, ...] = ()
+        self._parametersObserver = 0
+        self._observeParameters(parameters)
+        models.changed.connect(self.changed.emit)
+        events = (slicer.vtkMRMLScene.NodeAddedEvent, slicer.vtkMRMLScene.NodeRemovedEvent)
+        self._sceneObservers = [scene.AddObserver(event, self._onSceneChanged) for event in events]
 
     def setParameters(self, parameters: SemanticSegParameterNode) -> None:
         """Go on with the choices of another scene; a run that is under way is cancelled, its volumes are gone."""
         self.cancel()
-        self._parameters = parameters
+        self._observeParameters(parameters)
         self.shown.setParameters(parameters)
         self.changed.emit()
 
     def cleanup(self) -> None:
         """Stop observing; a run under way is cancelled."""
-        self._models.changed.disconnect(self._onModelsChanged)
+        self._models.changed.disconnect(self.changed.emit)
+        self._changedSoon.cancel()
+        self._observeParameters(None)
+        for observer in self._sceneObservers:
+            self._scene.RemoveObserver(observer)
         if self._applying is not None:
             self._applying.finished.disconnect(self._onFinished)
         self.cancel()
@@ -131,6 +142,28 @@ class ResultsLogic:
         return None if model is None else model.card
 
     # Applying
+
+    @property
+    def scene(self) -> slicer.vtkMRMLScene:
+        """Where volumes and results are."""
+        return self._scene
+
+    def volumeNodes(self) -> tuple[slicer.vtkMRMLScalarVolumeNode, ...]:
+        """The images of the scene a model could be applied to."""
+        found = self._scene.GetNodesByClass("vtkMRMLScalarVolumeNode")
+        nodes = (found.GetItemAsObject(index) for index in range(found.GetNumberOfItems()))
+        return tuple(
+            node
+            for node in nodes
+            if not node.GetHideFromEditors()
+            and not node.IsA("vtkMRMLLabelMapVolumeNode")
+            and node is not self._parameters.confidence
+        )
+
+    @property
+    def parameters(self) -> SemanticSegParameterNode:
+        """What is chosen in the panel."""
+        return self._parameters
 
     @property
     def isApplying(self) -> bool:
@@ -200,8 +233,12 @@ class ResultsLogic:
         applying = Applying(targets, model.folder, tree, device, self._runner, self._receive, self._soon)
         applying.progressed.connect(self._onProgressed)
         applying.finished.connect(self._onFinished)
-        applying.start()
         self._applying = applying
+        try:
+            applying.start()
+        except SemSegError:
+            self._applying = None
+            raise
         self.changed.emit()
 
     def cancel(self) -> None:
@@ -288,8 +325,22 @@ class ResultsLogic:
         self.finished.emit(applied)
         self.changed.emit()
 
-    def _onModelsChanged(self) -> None:
-        self.changed.emit()
+    def _observeParameters(self, parameters: SemanticSegParameterNode | None) -> None:
+        if self._parameters is not None:
+            self._parameters.RemoveObserver(self._parametersObserver)
+        self._parameters = parameters or self._parameters
+        if parameters is not None:
+            self._parametersObserver = parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, self._onParametersModified)
+
+    def _onParametersModified(self, _caller: object, _event: str) -> None:
+        chosen = self._parameters
+        choice = (chosen.volume, tuple(chosen.furtherChannels), chosen.channelNames, chosen.allFrames, chosen.model)
+        if choice != self._choice:  # the slider moves parameters, too, and is no reason to look at models on disk
+            self._choice = choice
+            self._changedSoon.request()
+
+    def _onSceneChanged(self, _scene: object, _event: str) -> None:
+        self._changedSoon.request()
 
 
 def _resultOf(scene: slicer.vtkMRMLScene, volume: slicer.vtkMRMLVolumeNode) -> slicer.vtkMRMLSegmentationNode | None:
