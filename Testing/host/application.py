@@ -89,12 +89,7 @@ class qSlicerApplication(QtCore.QObject):  # noqa: N801
         home = str(core.temporaryPath / "home")
         Path(home).mkdir(exist_ok=True)
         self._home = home
-        QtCore.QCoreApplication.setOrganizationName("slicer.org")
-        QtCore.QCoreApplication.setApplicationName("Slicer")
-        QtCore.QSettings.setDefaultFormat(QtCore.QSettings.Format.IniFormat)
-        QtCore.QSettings.setPath(QtCore.QSettings.Format.IniFormat, QtCore.QSettings.Scope.UserScope, home)
-        self._settings = QtCore.QSettings()
-        self._revisionSettings = QtCore.QSettings(f"{home}/Slicer-34000.ini", QtCore.QSettings.Format.IniFormat)
+        self._settings = self._revisionSettings = QtCore.QSettings()
         self._window: qSlicerMainWindow | None = None
         self._layoutManager: LayoutManager | None = None
 
@@ -182,9 +177,10 @@ class Application:
         subject_hierarchy.watch(self.core.scene)
 
     def start(self) -> None:
-        """A window, slice views and empty settings for a test."""
-        self.app._settings.clear()
-        self.app._revisionSettings.clear()
+        """A window, slice views and the settings of a test."""
+        self.app._settings = QtCore.QSettings()
+        revision = self.app._settings.fileName().replace(".ini", "-34000.ini")
+        self.app._revisionSettings = QtCore.QSettings(revision, QtCore.QSettings.Format.IniFormat)
         self.app._window = qSlicerMainWindow()
         self.app._layoutManager = LayoutManager(self.core, self.app._window)
 

@@ -28,4 +28,4 @@ def collected() -> Iterator[list[str]]:
     finally:
         for observer in observers:
             window.RemoveObserver(observer)
-    assert complaints == []
+    assert not complaints, "\n".join(complaints)

@@ -21,8 +21,10 @@ from .packaging import pip
 from .pytorch_utils import script as torch_script
 from .scripted_panel import Panel
 from .slicer_side import application as booted_application
+from .slicer_side import install_slicer
 
 install()
+install_slicer()
 
 MODULE = Path(__file__).parents[2] / "SemanticSeg" / "SemanticSeg.py"
 
@@ -34,8 +36,8 @@ def application(tmp_path: Path) -> Iterator[slicer.qSlicerApplication]:
     pip.reset()
     torch_script.reset()
     with complaints.collected():
-        booted.start()
         start(tmp_path)
+        booted.start()
         yield booted.app
         try:
             finish()
