@@ -222,11 +222,13 @@ def test_closing_slicer_ends_every_job_at_once_and_deletes_its_files(runner_of: 
     pids = [pid for job in jobs for pid in family(job)]
     outcomes = []
     jobs[0].finished.connect(outcomes.append)
+    unused, kept = runner.newFolder(), runner.newFolder().keep()
     began = time.monotonic()
     runner.endAll()
     assert time.monotonic() - began < 6.0
     assert [outcome.kind for outcome in outcomes] == ["cancelled"]
     assert not any(job.folder.path.exists() or job.isRunning for job in jobs)
+    assert (unused.path.exists(), kept.exists()) == (False, True)
     wait_until(lambda: are_gone(pids))
 
 

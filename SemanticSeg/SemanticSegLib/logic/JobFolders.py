@@ -36,7 +36,6 @@ class JobFolder:
     def __init__(self, path: Path, keptFolder: Path) -> None:
         self.path = path
         self._keptFolder = keptFolder
-        self._isKept = False
 
     @property
     def eventsFile(self) -> Path:
@@ -73,11 +72,10 @@ class JobFolder:
 
     def remove(self) -> None:
         """Delete everything; a folder that was kept or removed stays as it is."""
-        if not self._isKept:
-            shutil.rmtree(self.path, ignore_errors=True)  # what Windows still holds open goes at the next start
+        shutil.rmtree(self.path, ignore_errors=True)  # what Windows still holds open goes at the next start
 
     def keep(self) -> Path:
-        """Move the folder to where nothing deletes it, for a report.
+        """Move the folder to where nothing deletes it, for a report; gives the new place.
 
         Raises:
             InputError: If it cannot be moved.

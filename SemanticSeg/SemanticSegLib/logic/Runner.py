@@ -161,6 +161,7 @@ class JobRunner:
         self._python = python
         self._folders = folders or JobFolders()
         self._graceS = graceS
+        self._made: list[JobFolder] = []
         self._jobs: list[RunningJob] = []
         self._folders.sweep()
 
@@ -170,7 +171,8 @@ class JobRunner:
         Raises:
             InputError: If it cannot be made.
         """
-        return self._folders.new()
+        self._made = [*(folder for folder in self._made if folder.path.exists()), self._folders.new()]
+        return self._made[-1]
 
     def start(self, job: Job, folder: JobFolder | None = None) -> RunningJob:
         """Start a child process on a job; its relative paths begin at the folder.
@@ -198,13 +200,13 @@ class JobRunner:
         return running
 
     def endAll(self) -> None:
-        """Stop every job and delete the folders, when the module or Slicer goes."""
+        """Stop every job and delete all folders that are not kept, when the module or Slicer goes."""
         running = [job for job in self._jobs if job.isRunning]
         for job in running:
             job.cancel()
         endsAt = time.monotonic() + EXIT_GRACE_S
         for job in running:
             job.end(max(0.0, endsAt - time.monotonic()))
-        for job in self._jobs:
-            job.folder.remove()
-        self._jobs = []
+        for folder in self._made:
+            folder.remove()
+        self._made, self._jobs = [], []
