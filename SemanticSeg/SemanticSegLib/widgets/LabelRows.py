@@ -25,6 +25,9 @@ ROW_FLAGS = (
 )
 NUMBER_ALIGNMENT = qt.Qt.AlignRight | qt.Qt.AlignVCenter
 
+NO_VOXELS = (0, 0, "")
+"""What is shown of a label nobody scribbled: its own voxels, those with all below, a warning."""
+
 OPEN_LEVELS = 1
 """Levels below the root that a new tree shows; the whole brain's 111 leaves at once would hide its structure."""
 
@@ -53,9 +56,10 @@ class LabelRows:
 
     # The tree
 
-    def show(self, tree: LabelTree | None) -> None:
-        """Bring the rows up to a tree; the same tree after an edit keeps what is open and selected."""
+    def show(self, tree: LabelTree | None, hidden: frozenset[int]) -> None:
+        """Bring the rows up to a tree and the labels hidden in it; the tree after an edit keeps what is open and selected."""
         old, self._tree = self._tree, tree
+        self._hidden = hidden
         with self._quiet():
             if old is None or tree is None or old.title != tree.title:
                 self._rebuild(tree)
@@ -227,14 +231,16 @@ class LabelRows:
             sums.append(sums[-1] + count)
         for position, (label, stop) in enumerate(zip(self._tree, self._tree.subtree_stops, strict=True)):
             shown = (own[position], sums[stop] - sums[position], self._warnings.get(label.id, ""))
-            if self._shownVoxels.get(label.id) != shown:
+            before = self._shownVoxels.get(label.id)
+            if before != shown:
                 self._shownVoxels[label.id] = shown
                 self._paintVoxelsOf(self._items[label.id], *shown)
+                if shown[2] != (before or NO_VOXELS)[2]:
+                    self._items[label.id].setIcon(VOXELS, self._warningIcon if shown[2] else qt.QIcon())
 
     def _paintVoxelsOf(self, item: qt.QTreeWidgetItem, own: int, total: int, warning: str) -> None:
         item.setText(VOXELS, f"{total:,}".replace(",", "\u202f"))  # a narrow blank, as SI groups digits
         item.setForeground(VOXELS, qt.QBrush() if total else self._gray)
-        item.setIcon(VOXELS, self._warningIcon if warning else qt.QIcon())
         count = _("Scribbled voxels: {own}").format(own=own)
         if total != own:
             count = _("Scribbled voxels: {own} of its own, {total} with all labels below").format(own=own, total=total)

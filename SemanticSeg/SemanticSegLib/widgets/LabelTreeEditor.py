@@ -139,8 +139,7 @@ class LabelTreeEditor:
     def _onTreeChanged(self, tree: LabelTree | None, _remap: object) -> None:
         self._ui.startPage.visible = tree is None
         self._ui.treePage.visible = tree is not None
-        self._rows.show(tree)
-        self._rows.showHidden(self._labels.hidden)
+        self._rows.show(tree, self._labels.hidden)
         self._rows.setCurrent(self._labels.currentLabelId)
         self._say(self._labels.problem)
         if tree is not None:
