@@ -147,7 +147,7 @@ def test_what_installers_print_says_why_and_is_kept_masked(
     pip.missing = {"tqdm"}
 
     def pip_ensure(*_arguments: object, **_options: object) -> None:
-        sys.stdout.write("Collecting tqdm to /home/ann/Doe/pip\nNewConnectionError: Failed to establish a new connection\n")
+        sys.stdout.write("Collecting tqdm to /mnt/ann/Doe/pip\nNewConnectionError: Failed to establish a new connection\n")
         raise CalledProcessError(1, "pip install")
 
     monkeypatch.setattr(packaging, "pip_ensure", pip_ensure)

@@ -96,7 +96,7 @@ def test_the_end_of_the_log_is_shown_however_long_it_is(folders: JobFolders) -> 
     assert (len(lines), lines[0], lines[-1]) == (LOG_LINES, "line 30", "line 79")
 
 
-HOME = "/home/ann"
+HOME = "/mnt/ann"
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ HOME = "/home/ann"
         (f'File "{MODULE_FOLDER}/semseg_core/job.py", line 3', 'File "<module>/semseg_core/job.py", line 3'),
         (f"  {sys.prefix}/lib/torch/x.py:7: UserWarning", "  <python>/lib/torch/x.py:7: UserWarning"),
         ("/jobs/j1/case1/image.nrrd: broken", "<job>/case1/image.nrrd: broken"),
-        ("file:///home/ann/x.nii", "file:<path>"),
+        ("file:///mnt/ann/x.nii", "file:<path>"),
     ],
 )
 def test_paths_are_masked(text: str, shown: str) -> None:

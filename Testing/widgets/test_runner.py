@@ -126,7 +126,7 @@ def test_lines_are_heard_whole_and_what_is_no_event_is_passed_over(runner_of: Ca
     ],
 )
 def test_a_crash_is_told_with_what_it_last_said(runner_of: Callable, body: str, code: int, words: str) -> None:
-    talk = "print(folder / 'x.nii', Path('/home/ann/DOE^JOHN/scan 7.nii'), 'is the last word', file=sys.stderr)"
+    talk = "print(folder / 'x.nii', Path('/mnt/ann/DOE^JOHN/scan 7.nii'), 'is the last word', file=sys.stderr)"
     job = runner_of(f"from pathlib import Path\n{says(Stage('Reading'))}\n{talk}\n{body}").start(JOB)
     outcome = ended(job)
     assert (outcome.kind, outcome.exitCode) == ("crashed", code)

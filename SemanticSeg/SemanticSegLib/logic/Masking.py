@@ -19,7 +19,7 @@ def masked(text: str, jobFolder: Path | None = None) -> str:
     """The text with `<job>`, `<module>` and `<python>` for those folders, and `<path>` for any other path.
 
     Example:
-        >>> masked("cannot read /home/ann/patient 7/scan.nii: no such file")
+        >>> masked("cannot read /mnt/ann/patient 7/scan.nii: no such file")
         'cannot read <path>: no such file'
     """
     known = {"<job>": jobFolder, "<module>": MODULE_FOLDER, "<python>": Path(sys.prefix), "<base>": Path(sys.base_prefix)}
