@@ -1,7 +1,7 @@
 """Gives the classes of PySide6 the manners of PythonQt.
 
-Qt properties are values, enum members are numbers, C++ objects take no new attributes, keyword arguments are refused,
-`connect` is by signature. What stays different from the real thing is listed in test_pythonqt.py.
+Qt properties are values, enum members are numbers, lists are tuples, C++ objects take no new attributes, keyword arguments are
+refused, `connect` is by signature. What stays different from the real thing is listed in test_pythonqt.py.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterable
 import shiboken6
 from PySide6 import QtCore
 
+from . import tuples
 from .connecting import BoundSignal, connect, disconnect
 
 _qt_property = QtCore.QObject.property
@@ -27,6 +28,7 @@ def imitate(classes: Iterable[type]) -> None:
     qobjects = [cls for cls in shiboken_classes if issubclass(cls, QtCore.QObject)]
     for cls in classes:
         _flatten_enums(cls)
+    tuples.install(shiboken_classes)
     for cls in qobjects:
         _make_properties(cls)
     for cls in shiboken_classes:
@@ -93,7 +95,7 @@ def _as_value(cls: type, name: str, meta: QtCore.QMetaProperty) -> property:
     type_name = meta.typeName()
 
     def read(self):
-        return reader(self) if reader else _qt_property(self, name)
+        return tuples.as_tuple(reader(self) if reader else _qt_property(self, name))
 
     def write(self, value):
         if not meta.isWritable():
@@ -124,6 +126,8 @@ def _hook_attributes(cls: type) -> None:
             value = plain(self, name)
         except AttributeError:
             return _dynamic_attribute(self, name)
+        if isinstance(value, list) and isinstance(inspect.getattr_static(type(self), name, None), QtCore.Property):
+            return tuple(value)
         return BoundSignal(self, name, value) if isinstance(value, QtCore.SignalInstance) else value
 
     cls.__getattribute__ = get_attribute

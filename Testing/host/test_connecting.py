@@ -106,6 +106,23 @@ def test_objects_of_cpp_classes_take_no_new_attributes_imitated_or_not():
             owner.mine = 1
 
 
+def test_lists_of_qt_are_tuples(tmp_path):
+    widget, tree, path = qt.QWidget(), qt.QTreeWidget(), ctk.ctkPathLineEdit()
+    path.nameFilters = ["*.zip"]
+    tree.invisibleRootItem().setData(0, qt.Qt.UserRole, [1, 2])
+    for answer in (
+        widget.children(),
+        widget.findChildren(qt.QWidget),
+        tree.selectedItems(),
+        qt.QDir(str(tmp_path)).entryList(),
+        qt.QApplication.topLevelWidgets(),
+        path.nameFilters,
+    ):
+        assert isinstance(answer, tuple)
+    with pytest.raises(TypeError):
+        tree.selectedItems() + [tree]
+
+
 def test_dynamic_properties_and_named_children_are_attributes():
     widget = qt.QWidget()
     button = qt.QPushButton(widget)
