@@ -2,7 +2,7 @@
 
     answers.give(qt.QMessageBox.Yes)             # the next QMessageBox.question(), or the next box's exec_()
     answers.give("new name")                     # QInputDialog.getText
-    answers.give("/tmp/file.zip")                # QFileDialog.getSaveFileName
+    answers.give("folder/file.zip")              # QFileDialog.getSaveFileName
     answers.choose("Rename…")                    # the action of the next QMenu.exec_()
     answers.give(lambda dialog: dialog.accept()) # anything with exec_(): gestures on the open dialog, then its end
 """
