@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
@@ -13,7 +12,6 @@ from SemanticSegLib.nodes.Arrays import arrayFromImage
 from SemanticSegLib.nodes.VolumeNodes import volumeGrid
 from semseg_core.errors import InputError
 from semseg_core.geometry import Grid
-from semseg_core.sparse.scribbles import SparseLabels
 from semseg_core.sparse.suggest import Suggestion, suggest
 
 if TYPE_CHECKING:
@@ -82,14 +80,10 @@ class NextSlice:
     def _suggestions(self, grid: Grid) -> tuple[Suggestion, ...]:
         image = arrayFromImage(self._scribbles.volume.GetImageData())
         image = image if image.ndim == 3 else image[..., 0]
-        if self._scribbles.node is None:
-            marks = SparseLabels(grid, np.zeros((0, 3)), np.zeros(0))
-        else:
-            marks = self._scribbles.marks().marks
         confidence = self._parameters.confidence
         if confidence is not None:
             confidence = arrayFromImage(confidence.GetImageData()) if volumeGrid(confidence).same_as(grid) else None
-        return suggest(marks, self._labels.tree, image=image, confidence=confidence)
+        return suggest(self._scribbles.sketch(grid), self._labels.tree, image=image, confidence=confidence)
 
 
 def planeText(plane: str) -> str:

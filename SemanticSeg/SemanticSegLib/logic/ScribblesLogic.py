@@ -16,7 +16,7 @@ from slicer.i18n import tr as _
 from SemanticSegLib.logic.ChosenScribbles import ChosenScribbles
 from SemanticSegLib.logic.Signal import Signal
 from SemanticSegLib.logic.Soon import Soon
-from SemanticSegLib.logic.StrokeCounts import counted
+from SemanticSegLib.logic.StrokeCounts import DRAWN_BY_HAND, lacking
 from SemanticSegLib.nodes.ScribbleNodes import (
     Drawn,
     addSegment,
@@ -25,13 +25,16 @@ from SemanticSegLib.nodes.ScribbleNodes import (
     drawn,
     isPainted,
     labelAt,
+    labelsAt,
+    onGrid,
     onLatticeOf,
     segmentLabels,
-    valuesAt,
+    voxelCounts,
 )
 from SemanticSegLib.nodes.SegmentationNodes import SegmentationMarks, marksFromSegmentation
 from SemanticSegLib.nodes.VolumeNodes import requireShape, volumeGrid
 from semseg_core.errors import InputError
+from semseg_core.geometry import Grid
 from semseg_core.labels.edit import Remap
 from semseg_core.labels.tree import LabelTree
 from semseg_core.sparse.scribbles import SparseLabels
@@ -200,8 +203,7 @@ class ScribblesLogic:
         wanted = set(labelIds)
         if self.node is None or not wanted:
             return {}
-        found, counts = np.unique(drawn(self.node).labelIds, return_counts=True)
-        return {labelId: count for labelId, count in zip(found.tolist(), counts.tolist(), strict=True) if labelId in wanted}
+        return {labelId: count for labelId, count in voxelCounts(self.node).items() if labelId in wanted}
 
     def marks(self, volumeNode: slicer.vtkMRMLVolumeNode | None = None) -> SegmentationMarks:
         """The scribbles as marks on the grid of a volume, by default the chosen one.
@@ -212,6 +214,16 @@ class ScribblesLogic:
         if self.node is None or self._labels.tree is None:
             raise InputError("scribbles: there are none yet; choose labels and scribble on a volume")
         return marksFromSegmentation(self.node, volumeNode or self.volume, self._labels.tree)
+
+    def sketch(self, grid: Grid) -> SparseLabels:
+        """The scribbles on a grid for looking at them, at once: of labels with very many voxels only some."""
+        if self.node is None:
+            return SparseLabels(grid, np.zeros((0, 3)), np.zeros(0))
+        marks = drawn(self.node)
+        many = np.bincount(marks.labelIds) > DRAWN_BY_HAND // 10
+        step = 1 + len(marks.labelIds) // DRAWN_BY_HAND
+        kept = ~many[marks.labelIds] | (np.arange(len(marks.labelIds)) % step == 0)
+        return onGrid(self.node, grid, Drawn(marks.voxels[kept], marks.labelIds[kept]))
 
     def addMarks(self, marks: SparseLabels | np.ndarray, overwrite: bool = False) -> int:
         """Add marks on the chosen volume's grid; voxels that are marked already keep their strokes unless `overwrite`.
@@ -232,15 +244,17 @@ class ScribblesLogic:
         if isinstance(marks, np.ndarray):
             requireShape(marks, self.volume, "accepted regions")
             indices = np.argwhere(marks)
-            marks = SparseLabels(volumeGrid(self.volume), indices, marks[tuple(indices.T)])
-        new = onLatticeOf(node, marks)
+            grid, labelIds = volumeGrid(self.volume), marks[tuple(indices.T)]
+        else:
+            grid, indices, labelIds = marks.grid, marks.indices, marks.label_ids
+        voxels = onLatticeOf(node, grid, indices)
         if not overwrite:
-            free = valuesAt(drawn(node), new.voxels) == 0
-            new = Drawn(new.voxels[free], new.labelIds[free])
-        if len(new.labelIds):
+            free = labelsAt(node, voxels) == 0
+            voxels, labelIds = voxels[free], labelIds[free]
+        if len(labelIds):
             self.aboutToAdd.emit()
-            self._draw(new)
-        return len(new.labelIds)
+            self._draw(Drawn(voxels, labelIds))
+        return len(labelIds)
 
     def carry(self, remap: Remap) -> Callable[[], None]:
         """Move marks after an edit of the tree; gives what puts them back, except where was painted since."""
@@ -261,7 +275,7 @@ class ScribblesLogic:
 
         def takeBack() -> None:
             if self.node is node:
-                unchanged = valuesAt(drawn(node), voxels) == new
+                unchanged = labelsAt(node, voxels) == new
                 self._move(Drawn(voxels[unchanged], old[unchanged]))
                 self._unpainted |= made
                 self.dropEmptySegments(self._labels.currentLabelId)
@@ -270,10 +284,12 @@ class ScribblesLogic:
 
     def refresh(self) -> None:
         """Name and count what is drawn, and tell; happens by itself shortly after every change."""
-        counts, lacks, self._strangers = {}, {}, ()
-        if self.node is not None and self._labels.tree is not None:
-            self._strangers = describeSegments(self.node, self._labels.tree)
-            counts, lacks = counted(drawn(self.node), self._labels.tree)
+        tree, counts, lacks, self._strangers = self._labels.tree, {}, {}, ()
+        if self.node is not None and tree is not None:
+            self._strangers = describeSegments(self.node, tree)
+            counts = {labelId: count for labelId, count in voxelCounts(self.node).items() if labelId in tree}
+            byHand = sum(counts.values()) <= DRAWN_BY_HAND
+            lacks = lacking(counts, drawn(self.node) if byHand else None, tree)
         self._unpainted -= set(counts)
         self._counts = counts
         self._warnings = {labelId: lack.sentence for labelId, lack in lacks.items()}

@@ -11,8 +11,8 @@ from SemanticSegLib.nodes.ScribbleNodes import Drawn
 from semseg_core.labels.tree import LabelTree
 from semseg_core.sparse.statistics import FEW_VOXELS
 
-COUNTED_BY_SLICE = 2_000_000
-"""Above so many voxels nobody drew them by hand, and looking for single slices would take a second."""
+DRAWN_BY_HAND = 500_000
+"""Above so many voxels nobody drew them by hand, and looking for single slices would be felt."""
 
 
 class Lack(Enum):
@@ -32,24 +32,31 @@ class Lack(Enum):
         }[self]
 
 
-def counted(marks: Drawn, tree: LabelTree) -> tuple[dict[int, int], dict[int, Lack]]:
-    """Marked voxels by label id, of labels that have any, and what is lacking; where nothing is marked, nothing is said."""
-    order = np.argsort(marks.labelIds, kind="stable")
-    ids, starts, sizes = np.unique(marks.labelIds[order], return_index=True, return_counts=True)
-    counts, lacks = {}, {}
-    for labelId, start, size in zip(ids.tolist(), starts.tolist(), sizes.tolist(), strict=True):
-        if labelId not in tree:
-            continue
-        counts[labelId] = size
-        if size < FEW_VOXELS:
-            lacks[labelId] = Lack.FEW
-        elif len(order) <= COUNTED_BY_SLICE:
-            voxels = marks.voxels[order[start : start + size]]
-            if (voxels.min(axis=0) == voxels.max(axis=0)).any():
-                lacks[labelId] = Lack.ONE_SLICE
+def lacking(counts: dict[int, int], marks: Drawn | None, tree: LabelTree) -> dict[int, Lack]:
+    """What is missing, by label id; where nothing is marked, nothing is said.
+
+    Args:
+        counts: Marked voxels by label id.
+        marks: Where they are; None where they are too many to have been drawn by hand.
+        tree: The tree.
+    """
+    lacks = {} if marks is None else {labelId: Lack.ONE_SLICE for labelId in _inOneSlice(marks) if labelId in tree}
+    lacks |= {labelId: Lack.FEW for labelId, count in counts.items() if count < FEW_VOXELS and labelId in tree}
     if counts:
         lacks |= dict.fromkeys(_emptyBranches(counts, tree), Lack.NONE_BELOW)
-    return counts, lacks
+    return lacks
+
+
+def _inOneSlice(marks: Drawn) -> list[int]:
+    """Labels whose voxels all lie in one slice, in whichever direction."""
+    order = np.argsort(marks.labelIds, kind="stable")
+    ids, starts, counts = np.unique(marks.labelIds[order], return_index=True, return_counts=True)
+    found = []
+    for labelId, start, count in zip(ids.tolist(), starts.tolist(), counts.tolist(), strict=True):
+        voxels = marks.voxels[order[start : start + count]]
+        if (voxels.min(axis=0) == voxels.max(axis=0)).any():
+            found.append(labelId)
+    return found
 
 
 def _emptyBranches(counts: dict[int, int], tree: LabelTree) -> list[int]:

@@ -18,6 +18,7 @@ from SemanticSegLib.nodes.Placement import placeBeside
 from SemanticSegLib.nodes.SegmentationNodes import LABEL_MAP, describeSegment, layersOf, segmentsOf, segmentTag
 from semseg_core.data.images import compact
 from semseg_core.data.segments import ID_TAG, TERMINOLOGY_TAG, UNSAID, match_segments, segment_id, segment_tags
+from semseg_core.geometry import Grid
 from semseg_core.labels.formats.color_table import flat_names
 from semseg_core.labels.tree import Label, LabelTree
 from semseg_core.sparse.scribbles import SparseLabels
@@ -26,6 +27,10 @@ SCRIBBLES_ATTRIBUTE = "SemanticSeg.Scribbles"
 """Marks a segmentation node as one that is scribbled in."""
 
 DRAWN_BY_HAND = "MANUAL"
+
+
+SAME_VOXEL = 1e-3
+"""Part of a voxel by which lattices may be apart over one voxel and still be the same."""
 
 
 class Drawn(NamedTuple):
@@ -111,6 +116,17 @@ def addSegment(segmentationNode: slicer.vtkMRMLSegmentationNode, tree: LabelTree
     return segmentId
 
 
+def voxelCounts(segmentationNode: slicer.vtkMRMLSegmentationNode) -> dict[int, int]:
+    """Marked voxels by label id, of labels that have any."""
+    counts: dict[int, int] = {}
+    for image, labels in _layers(segmentationNode):
+        array = arrayFromImage(image).ravel()
+        found = np.bincount(array[array != 0], minlength=len(labels))  # strokes are few: thrice as fast as counting zeros too
+        for value in np.flatnonzero(found * (labels > 0)).tolist():
+            counts[int(labels[value])] = counts.get(int(labels[value]), 0) + int(found[value])
+    return counts
+
+
 def drawn(segmentationNode: slicer.vtkMRMLSegmentationNode) -> Drawn:
     """All voxels that are marked with labels; where segments overlap, a voxel appears once for each layer."""
     parts = [Drawn(np.zeros((0, 3), dtype=np.int64), np.zeros(0, dtype=np.int32))]
@@ -138,28 +154,31 @@ def draw(segmentationNode: slicer.vtkMRMLSegmentationNode, marks: Drawn, segment
     for image in layersOf(segmentation):
         _assign(image, marks.voxels, np.zeros(1, dtype=np.int64))
     for image in layersOf(segmentation):
-        here = {
-            labelId: segmentation.GetSegment(segmentId).GetLabelValue()
-            for labelId, segmentId in segmentIds.items()
-            if segmentation.GetSegment(segmentId).GetRepresentation(LABEL_MAP) is image
-        }
-        chosen = np.isin(marks.labelIds, list(here))
-        if chosen.any():
-            ids, inverse = np.unique(marks.labelIds[chosen], return_inverse=True)
-            _grow(image, segmentationNode, marks.voxels[chosen])
-            _assign(image, marks.voxels[chosen], np.array([here[labelId] for labelId in ids.tolist()])[inverse])
+        values = np.zeros(int(marks.labelIds.max()) + 1, dtype=np.int32)
+        for labelId, segmentId in segmentIds.items():
+            segment = segmentation.GetSegment(segmentId)
+            if segment.GetRepresentation(LABEL_MAP) is image:
+                values[labelId] = segment.GetLabelValue()
+        chosen = values[marks.labelIds]
+        here = chosen > 0
+        if here.any():
+            _grow(image, segmentationNode, marks.voxels[here])
+            _assign(image, marks.voxels[here], chosen[here])
         image.Modified()
 
 
-def onLatticeOf(segmentationNode: slicer.vtkMRMLSegmentationNode, marks: SparseLabels) -> Drawn:
-    """Marks on a grid in the world as voxels of a segmentation's lattice, the nearest ones; each voxel once."""
-    toParent = vtk.vtkMatrix4x4()
-    slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(None, segmentationNode.GetParentTransformNode(), toParent)
-    worldToIjk = np.linalg.inv(_latticeMatrix(segmentationNode)) @ arrayFromMatrix(toParent)
-    points = marks.grid.index_to_ras(marks.indices)
-    voxels = np.rint(points @ worldToIjk[:3, :3].T + worldToIjk[:3, 3]).astype(np.int64)[:, ::-1]
-    _, first = np.unique(voxels, axis=0, return_index=True)
-    return Drawn(voxels[first], marks.label_ids[first])
+def onLatticeOf(segmentationNode: slicer.vtkMRMLSegmentationNode, grid: Grid, indices: np.ndarray) -> np.ndarray:
+    """Voxels of a grid in the world, (N, 3), as the nearest ones of a segmentation's lattice; several may fall together."""
+    return _nearest(_gridToLattice(segmentationNode, grid), indices)
+
+
+def onGrid(segmentationNode: slicer.vtkMRMLSegmentationNode, grid: Grid, marks: Drawn) -> SparseLabels:
+    """Voxels of a segmentation's lattice as the nearest ones of a grid in the world; what falls outside is left out."""
+    indices = _nearest(np.linalg.inv(_gridToLattice(segmentationNode, grid)), marks.voxels)
+    inside = ((indices >= 0) & (indices < grid.shape)).all(axis=1)
+    indices, labelIds = indices[inside], marks.labelIds[inside]
+    _, first = np.unique(np.ravel_multi_index(indices.T, grid.shape), return_index=True)
+    return SparseLabels(grid, indices[first], labelIds[first])
 
 
 def isPainted(segmentationNode: slicer.vtkMRMLSegmentationNode, segmentId: str) -> bool:
@@ -169,17 +188,13 @@ def isPainted(segmentationNode: slicer.vtkMRMLSegmentationNode, segmentId: str) 
     return image is not None and not image.IsEmpty() and bool((arrayFromImage(image) == segment.GetLabelValue()).any())
 
 
-def valuesAt(marks: Drawn, voxels: np.ndarray) -> np.ndarray:
-    """The label marked at each of some voxels, (N, 3); 0 where none is; (N,) int32."""
-    values = np.zeros(len(voxels), dtype=np.int32)
-    if len(voxels) and len(marks.labelIds):
-        low = np.minimum(marks.voxels.min(axis=0), voxels.min(axis=0))
-        shape = np.maximum(marks.voxels.max(axis=0), voxels.max(axis=0)) - low + 1
-        known, asked = (np.ravel_multi_index((some - low).T, shape) for some in (marks.voxels, voxels))
-        order = np.argsort(known, kind="stable")
-        nearest = order[np.minimum(np.searchsorted(known, asked, sorter=order), len(known) - 1)]
-        values = np.where(known[nearest] == asked, marks.labelIds[nearest], values)
-    return values
+def labelsAt(segmentationNode: slicer.vtkMRMLSegmentationNode, voxels: np.ndarray) -> np.ndarray:
+    """The label drawn at each of some voxels of the lattice, (N, 3); 0 where none is; (N,) int32."""
+    found = np.zeros(len(voxels), dtype=np.int32)
+    for image, labels in _layers(segmentationNode):
+        places, inside = _within(image, voxels)
+        found[inside] = np.maximum(found[inside], labels[arrayFromImage(image)[places]])
+    return found
 
 
 def labelAt(segmentationNode: slicer.vtkMRMLSegmentationNode, point: tuple[float, float, float]) -> int:
@@ -224,14 +239,21 @@ def _start(image: slicer.vtkOrientedImageData) -> np.ndarray:
     return np.array(image.GetExtent()[4::-2])
 
 
+def _within(image: slicer.vtkOrientedImageData, voxels: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    """Where in the image's array those voxels are that lie within it, and which these are."""
+    extent = image.GetExtent()
+    starts, stops = extent[4::-2], extent[5::-2]
+    inside = np.ones(len(voxels), dtype=bool)
+    for column, start, stop in zip(voxels.T, starts, stops, strict=True):
+        inside &= (column >= start) & (column <= stop)
+    return tuple(column[inside] - start for column, start in zip(voxels.T, starts, strict=True)), inside
+
+
 def _assign(image: slicer.vtkOrientedImageData, voxels: np.ndarray, values: np.ndarray) -> None:
-    """Give values to those voxels that lie within the image."""
-    if image.IsEmpty():
-        return
-    array = arrayFromImage(image)
-    places = voxels - _start(image)
-    inside = ((places >= 0) & (places < array.shape)).all(axis=1)
-    array[tuple(places[inside].T)] = values if len(values) == 1 else values[inside]
+    """Give values, one or one each, to those voxels that lie within the image."""
+    if not image.IsEmpty():
+        places, inside = _within(image, voxels)
+        arrayFromImage(image)[places] = values if len(values) == 1 else values[inside]
 
 
 def _grow(image: slicer.vtkOrientedImageData, segmentationNode: slicer.vtkMRMLSegmentationNode, voxels: np.ndarray) -> None:
@@ -251,6 +273,20 @@ def _grow(image: slicer.vtkOrientedImageData, segmentationNode: slicer.vtkMRMLSe
         grown[tuple(slice(s, s + n) for s, n in zip(start - low, array.shape, strict=True))] = array
     fillImage(image, grown)
     image.SetExtent(*(bound for axis in (2, 1, 0) for bound in (int(low[axis]), int(high[axis]))))
+
+
+def _gridToLattice(segmentationNode: slicer.vtkMRMLSegmentationNode, grid: Grid) -> np.ndarray:
+    """IJK of a grid in the world to IJK of a segmentation's lattice, (4, 4)."""
+    toParent = vtk.vtkMatrix4x4()
+    slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(None, segmentationNode.GetParentTransformNode(), toParent)
+    return np.linalg.inv(_latticeMatrix(segmentationNode)) @ arrayFromMatrix(toParent) @ grid.ijk_to_ras
+
+
+def _nearest(ijkToIjk: np.ndarray, voxels: np.ndarray) -> np.ndarray:
+    """Voxels `(k, j, i)`, (N, 3), after a change of lattice."""
+    if np.allclose(ijkToIjk, np.eye(4), atol=SAME_VOXEL):  # the usual case, and a result may have millions of voxels
+        return voxels.astype(np.int64)
+    return np.rint(voxels @ ijkToIjk[2::-1, 2::-1].T + ijkToIjk[2::-1, 3]).astype(np.int64)
 
 
 def _latticeMatrix(segmentationNode: slicer.vtkMRMLSegmentationNode) -> np.ndarray:
