@@ -105,6 +105,17 @@ def test_a_segmentation_on_other_voxels_is_moved_to_the_volume(scene, volume_nod
     np.testing.assert_array_equal(read.to_label_map(brain_tree), shown.to_label_map(brain_tree))
 
 
+def test_segments_that_are_not_meant_are_left_out(scene, volume_node, grid, brain_tree, tmp_path):
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "scribbles")
+    draw(node, "fluid", grid, (1, 2, 3), (6, 7, 9))
+    draw(node, "my notes", grid, (6, 7, 9), (8, 9, 11))
+    path = tmp_path / "marks.nrrd"
+    list(marksFile(node, volume_node, brain_tree, path, print, ("my notes",)))
+    read, notes = read_scribbles(path, brain_tree, (), grid)
+    assert set(read.label_ids.tolist()) == {6}
+    assert "8 voxels belong to no segment" in notes[0]
+
+
 def test_very_large_overlapping_segments_are_merged_before_they_are_written(
     scene, volume_node, grid, brain_tree, tmp_path, monkeypatch
 ):

@@ -303,6 +303,8 @@ def test_a_folder_is_added_and_what_was_left_out_is_told(step, desk, user_answer
     assert step.ui.casesText.text == "2 cases"
     assert step.ui.channelsLine.visible
     assert step.ui.channelsLine.text == "t1"
+    gestures.type_text(step.ui.unknownLine, "255", end="Return")
+    assert desk.parameters.unknownValues == "255"
 
 
 # Appearance

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from semseg_core.labels.tree import LabelTree
 
 if TYPE_CHECKING:
     from SemanticSegLib.logic.ParameterNode import SemanticSegParameterNode
+    from SemanticSegLib.logic.ScribblesLogic import ScribblesLogic
 
 MARKS_CLASSES = ("vtkMRMLSegmentationNode", "vtkMRMLLabelMapVolumeNode")
 """Nodes that can say what an image shows."""
@@ -40,10 +41,14 @@ class JobFile:
 
 @dataclass(frozen=True)
 class SceneCase:
-    """Volumes of the scene, one or more channels of one subject, and a segmentation or label map that belongs to them."""
+    """Volumes of the scene, one or more channels of one subject, and a segmentation or label map that belongs to them.
+
+    Segments of the names in `leftOut` are not learned from.
+    """
 
     volumes: tuple[slicer.vtkMRMLScalarVolumeNode, ...]
     marks: slicer.vtkMRMLDisplayableNode | None
+    leftOut: tuple[str, ...] = ()
 
     @property
     def image(self) -> str:
@@ -77,7 +82,7 @@ class SceneCase:
             found.append(JobFile(path, f"'{node.GetName()}'", volumeFile(node, folder / path)))
         path = f"{place}/marks.nrrd"
         if self.marks.IsA("vtkMRMLSegmentationNode"):
-            steps = marksFile(self.marks, self.volumes[0], tree, folder / path, onNote)
+            steps = marksFile(self.marks, self.volumes[0], tree, folder / path, onNote, self.leftOut)
         else:
             steps = volumeFile(self.marks, folder / path)
         return [*found, JobFile(path, f"'{self.marks.GetName()}'", steps)]
@@ -129,16 +134,16 @@ class TrainingCases:
 
     Args:
         parameters: Where the choice is kept, so that it is saved with the scene.
-        hasScribbles: Whether anything is drawn on the volume of the panel.
+        scribbles: What is drawn on the volume of the panel.
 
     Attributes:
         changed: `()` after a case was added or removed.
     """
 
-    def __init__(self, parameters: SemanticSegParameterNode, hasScribbles: Callable[[], bool]) -> None:
+    def __init__(self, parameters: SemanticSegParameterNode, scribbles: ScribblesLogic) -> None:
         self.changed = Signal()
         self._parameters = parameters
-        self._hasScribbles = hasScribbles
+        self._scribbles = scribbles
 
     def setParameters(self, parameters: SemanticSegParameterNode) -> None:
         """Go on with the choice of another scene."""
@@ -148,13 +153,13 @@ class TrainingCases:
     @property
     def own(self) -> SceneCase:
         """The volume of the panel with its scribbles; it takes part only where something is drawn."""
-        chosen = (self._parameters.volume, *self._parameters.furtherChannels)
-        return SceneCase(tuple(node for node in chosen if node is not None), self._parameters.scribbles)
+        volumes = _present((self._parameters.volume, *self._parameters.furtherChannels))
+        return SceneCase(volumes, self._parameters.scribbles, self._scribbles.strangers)
 
     @property
     def ownTakesPart(self) -> bool:
         """Whether the volume of the panel has scribbles to learn from."""
-        return bool(self.own.volumes) and self._hasScribbles()
+        return bool(self.own.volumes) and bool(self._scribbles.counts)
 
     @property
     def added(self) -> tuple[Case, ...]:

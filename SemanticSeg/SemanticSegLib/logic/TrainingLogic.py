@@ -127,7 +127,7 @@ class TrainingLogic:
         self._running: RunningJob | None = None
         self._soon = soon(self._prepare, 0)
         self._parameters: SemanticSegParameterNode | None = None
-        self.cases = TrainingCases(parameters, lambda: bool(scribbles.counts))
+        self.cases = TrainingCases(parameters, scribbles)
         self._sceneObserver = scene.AddObserver(slicer.vtkMRMLScene.NodeRemovedEvent, self._onNodesChanged)
         for signal in (labels.treeChanged, scribbles.countsChanged, models.changed, dependencies.changed):
             signal.connect(self._onChanged)
@@ -189,7 +189,8 @@ class TrainingLogic:
         """Start a training.
 
         Args:
-            startModel: Name of a stored model, or its folder, to start from; the one of the parameters if None.
+            startModel: Name of a stored model, or its folder, to start from; the one of the parameters if None. To correct and
+                retrain is to start from the model that is applied, with the scribbles as they are now.
 
         Raises:
             DependencyError: If a package is not installed.
@@ -216,14 +217,6 @@ class TrainingLogic:
         self._setState(PREPARING)
         run.stage = _("Preparing the images")
         self._soon.request()
-
-    def correctAndRetrain(self) -> None:
-        """Go on from the model that is applied, with the scribbles as they are now.
-
-        Raises:
-            SemSegError: As `start`.
-        """
-        self.start(startModel=self._parameters.model)
 
     def cancel(self) -> None:
         """Stop; the best model so far is kept."""

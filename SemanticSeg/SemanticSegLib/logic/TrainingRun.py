@@ -6,8 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from slicer.i18n import tr as _
+
 from semseg_core.labels.tree import LabelTree
 from semseg_core.train.events import Done, Event, Kept, Note, Progress, Score, Stage
+
+OPTIONS = {
+    "--unknown-values": "'Unknown values'",
+    "--channels": "'Channels'",
+    "--device cpu": "the device 'cpu'",
+    "--budget": "'Time'",
+}
+"""What the command line calls otherwise than the panel."""
 
 LOG_LINES = 500
 """Lines kept for reading; the job folder has them all."""
@@ -58,7 +68,8 @@ class TrainingRun:
                 self.losses.append((event.step, event.loss))
         elif isinstance(event, Score):
             self.scores.append(event)
-            self.tell(f"step {event.step}: {', '.join(f'{level} {value:.3f}' for level, value in event.dice.items())}")
+            found = ", ".join(f"{levelWords(level)} {value:.3f}" for level, value in event.dice.items())
+            self.tell(_("step {step}: Dice of {found}").format(step=event.step, found=found))
 
         elif isinstance(event, (Done, Kept)):
             self.summary = event.summary
@@ -77,6 +88,8 @@ class TrainingRun:
         for path, words in self.words.items():
             for written in (str(self.folder / path), str(Path(path))):
                 message = message.replace(written, words)
+        for option, words in OPTIONS.items():
+            message = message.replace(option, words)
         return message
 
     @property
@@ -84,3 +97,8 @@ class TrainingRun:
         """The latest Dice by level, the coarsest first and leaves last; empty where no stroke was held back."""
         found = self.summary.get("held_back_dice") or (self.scores[-1].dice if self.scores else {})
         return {level: found[level] for level in sorted(found, key=lambda level: (level == "leaf", level.zfill(3)))}
+
+
+def levelWords(level: str) -> str:
+    """What a level of Score events is called."""
+    return _("leaves") if level == "leaf" else _("level {number}").format(number=level)

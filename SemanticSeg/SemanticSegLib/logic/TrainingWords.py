@@ -5,7 +5,7 @@ from __future__ import annotations
 from slicer.i18n import tr as _
 
 from SemanticSegLib.logic.TrainingLogic import FINISHING, PREPARING, TrainingResult
-from SemanticSegLib.logic.TrainingRun import TrainingRun
+from SemanticSegLib.logic.TrainingRun import TrainingRun, levelWords
 from semseg_core.labels.tree import LabelTree
 
 GOOD, FAIR = 0.8, 0.6
@@ -62,7 +62,6 @@ def levelLine(level: str, dice: float, tree: LabelTree) -> str:
     """How well the labels of a level are told apart."""
     labels = tree.leaves if level == "leaf" else tree.level_cut(int(level))
     names = ", ".join(label.name for label in labels[:NAMED]) + ("…" if len(labels) > NAMED else "")
-    where = _("leaves") if level == "leaf" else _("level {number}").format(number=level)
     if dice >= GOOD:
         verdict = _("told apart well")
     elif dice >= FAIR:
@@ -70,5 +69,5 @@ def levelLine(level: str, dice: float, tree: LabelTree) -> str:
     else:
         verdict = _("often confused; scribble more there")
     return _("{where} ({count}: {names}): {dice:.2f}, {verdict}").format(
-        where=where, count=len(labels), names=names, dice=dice, verdict=verdict
+        where=levelWords(level), count=len(labels), names=names, dice=dice, verdict=verdict
     )

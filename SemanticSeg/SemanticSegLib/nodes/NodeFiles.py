@@ -6,7 +6,7 @@ does not mind when the nodes are deleted meanwhile. What is painted while the fi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,7 @@ def marksFile(
     tree: LabelTree,
     path: Path,
     onNote: NoteSink,
+    leftOut: Collection[str] = (),
 ) -> Iterator[None]:
     """Writes a segmentation, strokes or dense, so that it lies on the voxels of a volume.
 
@@ -64,6 +65,7 @@ def marksFile(
         tree: Says what the segments mean, where they have to be moved.
         path: Where to; ends in `.nrrd`.
         onNote: Told what was assumed or lost in moving them.
+        leftOut: Names of segments that are not meant; their voxels count as unknown.
 
     Raises:
         InputError: If nothing is drawn, or the volume cannot be used; while writing, if the disk is full.
@@ -80,7 +82,8 @@ def marksFile(
     if box is not None and box.voxel_count * len(layers) <= MOST_VOXELS:
         placed = _placedGrid(box, segmentationNode, volumeNode)
         if placed is not None:
-            return _layersFile(layers, box, placed, keys_of(segmentsOf(segmentation)), path)
+            meant = [segment for segment in segmentsOf(segmentation) if segment.name not in leftOut]
+            return _layersFile(layers, box, placed, keys_of(meant), path)
     moved = marksFromSegmentation(segmentationNode, volumeNode, tree)
     for note in moved.notes:
         onNote(note)

@@ -13,6 +13,9 @@ from SemanticSegLib.logic.TrainingCases import MARKS_CLASSES, Case, TrainingCase
 IMAGE, TRUTH = range(2)
 """Columns."""
 
+ROW_HEIGHT = 24
+"""In pixels."""
+
 SHOWN_ROWS = 5
 """Rows shown without scrolling."""
 
@@ -64,7 +67,7 @@ class CasesTable:
         self._table.setVisible(bool(added))
         self._removeButton.setVisible(bool(added))
         lines = min(SHOWN_ROWS, len(rows)) + 1
-        self._table.setFixedHeight(lines * self._table.verticalHeader().defaultSectionSize + 6)
+        self._table.setFixedHeight(lines * ROW_HEIGHT + 6)
         self._onSelection()
 
     def setEnabled(self, enabled: bool) -> None:
@@ -83,6 +86,7 @@ class CasesTable:
         self._table.setColumnCount(2)
         self._table.setHorizontalHeaderLabels([_("Image"), _("Scribbles or segmentation")])
         self._table.verticalHeader().hide()
+        self._table.verticalHeader().defaultSectionSize = ROW_HEIGHT
         for column in (IMAGE, TRUTH):
             self._table.horizontalHeader().setSectionResizeMode(column, qt.QHeaderView.Stretch)
         self._table.selectionBehavior = qt.QAbstractItemView.SelectRows

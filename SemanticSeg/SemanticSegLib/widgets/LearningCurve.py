@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import qt
 from slicer.i18n import tr as _
 
+from SemanticSegLib.logic.TrainingRun import levelWords
 from semseg_core.train.events import Score
 
 HEIGHT = 190
@@ -195,11 +196,6 @@ def levelsOf(scores: Sequence[Score]) -> list[str]:
     """The levels that were scored: leaves first, then up to the coarsest."""
     found = {level for score in scores for level in score.dice}
     return sorted(found, key=lambda level: (level != "leaf", -int(level) if level.isdigit() else 0))
-
-
-def levelWords(level: str) -> str:
-    """What a level is called."""
-    return _("leaves") if level == "leaf" else _("level {number}").format(number=level)
 
 
 def hue(number: int, dark: bool) -> qt.QColor:

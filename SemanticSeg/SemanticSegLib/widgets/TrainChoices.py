@@ -118,7 +118,7 @@ class TrainChoices:
         for widget in (ui.unknownLabel, ui.unknownLine):
             widget.setVisible(bool(cases.added))
         for line, text in ((ui.channelsLine, parameters.channelNames), (ui.unknownLine, parameters.unknownValues)):
-            if not line.hasFocus():
+            if not line.focus:
                 line.text = text
 
     # Fields from parameters
@@ -131,7 +131,7 @@ class TrainChoices:
         words = None if own else self._losses[loss]
         ui.lossText.text = _("Losses can be summed and weighted: press Enter when done.") if words is None else words.when
         ui.lossText.toolTip = "" if words is None else f"{words.sentence}\n{words.formula}\n{words.source}"
-        if own and not ui.expressionLine.hasFocus():
+        if own and not ui.expressionLine.focus:
             ui.expressionLine.text = "" if loss == "default" else loss
 
     def _showTime(self, seconds: int) -> None:

@@ -157,6 +157,7 @@ class TrainStep:
         self._onProgressed(run)
         self._say("")
         if result.kind in ("failed", "crashed"):
+            self._ui.resultLabel.hide()
             self._errors.show(result.message, result.logTail, result.folder)
         else:
             self._ui.resultLabel.text = "\n".join(resultLines(result, run))
