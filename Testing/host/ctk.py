@@ -6,7 +6,25 @@ else: `ctkSliderWidget.setRange` is plain C++ and does not exist in Python. Furt
 
 from __future__ import annotations
 
-from . import ctk_buttons, ctk_containers, ctk_fields, ctk_ranges, ctk_sliders
+from . import (
+    ctk_buttons,
+    ctk_containers,
+    ctk_fields,
+    ctk_pickers,
+    ctk_range_slider,
+    ctk_range_widget,
+    ctk_sliders,
+    ctk_spin_box,
+)
 
-for _module in (ctk_containers, ctk_sliders, ctk_ranges, ctk_buttons, ctk_fields):
+for _module in (
+    ctk_buttons,
+    ctk_containers,
+    ctk_fields,
+    ctk_pickers,
+    ctk_range_slider,
+    ctk_range_widget,
+    ctk_sliders,
+    ctk_spin_box,
+):
     globals().update({name: cls for name, cls in vars(_module).items() if name.startswith("ctk") and isinstance(cls, type)})

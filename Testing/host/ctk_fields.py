@@ -208,7 +208,7 @@ class ctkPathLineEdit(QtWidgets.QWidget):  # noqa: N801
 
 @register_widget
 class ctkMessageBox(QtWidgets.QMessageBox):  # noqa: N801
-    """A message box with "do not show again", remembered in the settings."""
+    """A message box with "do not show again", which is not remembered here."""
 
     dontShowAgain = held(bool, False)
     dontShowAgainVisible = held(bool, False)
@@ -216,6 +216,3 @@ class ctkMessageBox(QtWidgets.QMessageBox):  # noqa: N801
 
     def setDontShowAgain(self, again: bool) -> None:
         self.dontShowAgain = again
-
-    def addDontShowAgainButtonRole(self, _role: QtWidgets.QMessageBox.ButtonRole) -> None:
-        """The remembered button is not imitated."""

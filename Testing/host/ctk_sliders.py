@@ -1,85 +1,15 @@
-"""ctkDoubleSpinBox, ctkDoubleSlider and ctkSliderWidget: one number."""
+"""ctkDoubleSlider and ctkSliderWidget: a number to drag."""
 
 from __future__ import annotations
 
 from PySide6 import QtCore, QtWidgets
 
-from .ctk_property import held, split_arguments
+from .ctk_property import clipped, delegated, held, split_arguments
+from .ctk_spin_box import ctkDoubleSpinBox
 from .ui_loader import register_widget
 
 Qt = QtCore.Qt
 _STEPS = 10_000  # positions of the integer slider below
-
-
-def clipped(value: float, minimum: float, maximum: float) -> float:
-    """The value within the range."""
-    return min(max(float(value), minimum), maximum)
-
-
-def delegated(kind, part: str, name: str) -> QtCore.Property:
-    """A property that is one of the widget's inner part."""
-    return QtCore.Property(
-        kind, lambda self: getattr(getattr(self, part), name), lambda self, value: setattr(getattr(self, part), name, value)
-    )
-
-
-@register_widget
-class ctkDoubleSpinBox(QtWidgets.QWidget):  # noqa: N801
-    """A spin box in a widget of its own."""
-
-    valueChanged = QtCore.Signal(float)
-    editingFinished = QtCore.Signal()
-    decimalsChanged = QtCore.Signal(int)
-    SetAlways, SetIfDifferent = range(2)
-    SizeHintByMinMax, SizeHintByValue = range(2)
-    FixedDecimals, DecimalsByShortcuts, DecimalsByKey, DecimalsByValue = 0, 1, 2, 4
-    InsertDecimals, ReplaceDecimals, DecimalsAsMax, DecimalsAsMin, DecimalPointAlwaysVisible = 8, 16, 32, 64, 128
-
-    setMode = held(int, 1)
-    decimalsOption = held(int, 0x01 | 0x08)
-    sizeHintPolicy = held(int, 0)
-    invertedControls = held(bool, False)
-    isSettingValue = QtCore.Property(bool, lambda self: False)
-    frame = delegated(bool, "_box", "frame")
-    readOnly = delegated(bool, "_box", "readOnly")
-    prefix = delegated(str, "_box", "prefix")
-    suffix = delegated(str, "_box", "suffix")
-    cleanText = QtCore.Property(str, lambda self: self._box.cleanText)
-    minimum = delegated(float, "_box", "minimum")
-    maximum = delegated(float, "_box", "maximum")
-    singleStep = delegated(float, "_box", "singleStep")
-
-    def __init__(self, *arguments):
-        super().__init__(*split_arguments(arguments, (QtWidgets.QWidget,)))
-        self._box = QtWidgets.QDoubleSpinBox(self)
-        layout = QtWidgets.QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._box)
-        self.setFocusProxy(self._box)
-        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Minimum, QtWidgets.QSizePolicy.Policy.Fixed)
-        self._box.connect("valueChanged(double)", self.valueChanged.emit)
-        self._box.connect("editingFinished()", self.editingFinished.emit)
-
-    def setValue(self, value: float) -> None:
-        self._box.setValue(value)
-
-    def setDecimals(self, decimals: int) -> None:
-        if decimals != self._box.decimals:
-            self._box.setDecimals(decimals)
-            self.decimalsChanged.emit(decimals)
-
-    def setReadOnly(self, read_only: bool) -> None:
-        self._box.setReadOnly(read_only)
-
-    def stepUp(self) -> None:
-        self._box.stepUp()
-
-    def stepDown(self) -> None:
-        self._box.stepDown()
-
-    setValueIfDifferent = setValueAlways = setValue
-    value = QtCore.Property(float, lambda self: self._box.value, setValue)
-    decimals = QtCore.Property(int, lambda self: self._box.decimals, setDecimals)
 
 
 @register_widget
@@ -96,6 +26,7 @@ class ctkDoubleSlider(QtWidgets.QWidget):  # noqa: N801
     pageStep = held(float, 10.0)
     tickInterval = held(float, 0.0)
     handleToolTip = held(str, "")
+    tickPosition = delegated(QtWidgets.QSlider.TickPosition, "_slider", "tickPosition")
     tracking = delegated(bool, "_slider", "tracking")
     invertedAppearance = delegated(bool, "_slider", "invertedAppearance")
     invertedControls = delegated(bool, "_slider", "invertedControls")
@@ -176,6 +107,7 @@ class ctkSliderWidget(QtWidgets.QWidget):  # noqa: N801
     spinBoxAlignment = held(int, 0x0080)
     popupSlider = held(bool, False)
     tracking = held(bool, True)
+    tickPosition = delegated(QtWidgets.QSlider.TickPosition, "_slider", "tickPosition")
     tickInterval = delegated(float, "_slider", "tickInterval")
     pageStep = delegated(float, "_slider", "pageStep")
     invertedAppearance = delegated(bool, "_slider", "invertedAppearance")

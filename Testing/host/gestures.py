@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 from PySide6 import QtCore, QtGui, QtTest, QtWidgets
 
+from .reach import described, focus, index_of, key_target, menu_opened_by, process_events, reach, rectangle_of, spot
+
 Qt = QtCore.Qt
 Left = Qt.MouseButton.LeftButton
 Right = Qt.MouseButton.RightButton
@@ -22,66 +24,93 @@ def click(widget: QtWidgets.QWidget, at: tuple[int, int] | None = None, modifier
 
     A button that opens its menu at once takes the entry queued by `answers.choose`.
     """
-    _reach(widget)
-    menu = _menu_opened_by(widget) if at is None else None
+    reach(widget)
+    menu = menu_opened_by(widget) if at is None else None
     if menu is not None:
         menu.exec_(widget.mapToGlobal(QtCore.QPoint(0, widget.height)))
     else:
-        QtTest.QTest.mouseClick(widget, Left, modifiers, QtCore.QPoint(*at) if at else _spot(widget))
+        QtTest.QTest.mouseClick(widget, Left, modifiers, QtCore.QPoint(*at) if at else spot(widget))
     process_events()
 
 
 def click_row(view: QtWidgets.QAbstractItemView, row, column: int = 0, modifiers: Qt.KeyboardModifier = _NONE) -> None:
     """Click on a row of a view: a `QModelIndex` or an item of a tree or list widget."""
-    _reach(view)
-    QtTest.QTest.mouseClick(view.viewport(), Left, modifiers, _rectangle(view, row, column).center())
+    reach(view)
+    QtTest.QTest.mouseClick(view.viewport(), Left, modifiers, rectangle_of(view, row, column).center())
     process_events()
 
 
 def double_click_row(view: QtWidgets.QAbstractItemView, row, column: int = 0) -> None:
     """Double click on a row, as for editing it in place."""
     click_row(view, row, column)
-    QtTest.QTest.mouseDClick(view.viewport(), Left, _NONE, _rectangle(view, row, column).center())
+    QtTest.QTest.mouseDClick(view.viewport(), Left, _NONE, rectangle_of(view, row, column).center())
     process_events()
 
 
 def check_row(view: QtWidgets.QAbstractItemView, row, column: int = 0) -> None:
     """Click on the check mark of a row."""
-    _reach(view)
-    rectangle = _rectangle(view, row, column)
+    reach(view)
+    rectangle = rectangle_of(view, row, column)
     QtTest.QTest.mouseClick(view.viewport(), Left, _NONE, QtCore.QPoint(rectangle.left() + 10, rectangle.center().y()))
     process_events()
 
 
 def right_click(widget: QtWidgets.QWidget, row=None) -> None:
     """Ask for the context menu of a widget, or of a row of a view; its choice is queued by `answers.choose`."""
-    _reach(widget)
+    reach(widget)
     target = widget.viewport() if row is not None else widget
-    point = _rectangle(widget, row, 0).center() if row is not None else _spot(widget)
+    point = rectangle_of(widget, row, 0).center() if row is not None else spot(widget)
     event = QtGui.QContextMenuEvent(QtGui.QContextMenuEvent.Reason.Mouse, point, target.mapToGlobal(point))
     QtWidgets.QApplication.sendEvent(target, event)
     process_events()
 
 
+def open_menu(button: QtWidgets.QAbstractButton) -> None:
+    """Press the arrow of a button beside which a menu waits; the entry is queued by `answers.choose`."""
+    reach(button)
+    button.menu().exec_(button.mapToGlobal(QtCore.QPoint(0, button.height)))
+    process_events()
+
+
+def scroll(widget: QtWidgets.QWidget, notches: int, modifiers: Qt.KeyboardModifier = _NONE) -> None:
+    """Turn the mouse wheel over a widget; positive is away from the user."""
+    reach(widget)
+    point, turn, phase = QtCore.QPointF(widget.rect.center()), QtCore.QPoint(0, 120 * notches), Qt.ScrollPhase.NoScrollPhase
+    where = widget.mapToGlobal(point)
+    event = QtGui.QWheelEvent(point, where, QtCore.QPoint(), turn, Qt.MouseButton.NoButton, modifiers, phase, False)
+    QtWidgets.QApplication.sendEvent(widget, event)
+    process_events()
+
+
+def hover(widget: QtWidgets.QWidget, at: tuple[int, int]) -> None:
+    """Move the mouse over a point of a widget, no button pressed."""
+    reach(widget)
+    point = QtCore.QPointF(*at)
+    none = Qt.MouseButton.NoButton
+    move = QtGui.QMouseEvent(QtCore.QEvent.Type.MouseMove, point, widget.mapToGlobal(point), none, none, _NONE)
+    QtWidgets.QApplication.sendEvent(widget, move)
+    process_events()
+
+
 def press(widget: QtWidgets.QWidget, keys: str) -> None:
     """Press a key or a combination as in a manual: `press(view, "Ctrl+Z")`, `press(view, "Del")`."""
-    _reach(widget)
-    _focus(widget)
+    reach(widget)
+    focus(widget)
     combination = QtGui.QKeySequence(keys)[0]
-    QtTest.QTest.keyClick(_key_target(widget), combination.key(), combination.keyboardModifiers())
+    QtTest.QTest.keyClick(key_target(widget), combination.key(), combination.keyboardModifiers())
     process_events()
 
 
 def hold(widget: QtWidgets.QWidget, keys: str) -> Callable[[], None]:
     """Press a key and hold it; call the answer to release it."""
-    _reach(widget)
-    _focus(widget)
+    reach(widget)
+    focus(widget)
     combination = QtGui.QKeySequence(keys)[0]
-    QtTest.QTest.keyPress(_key_target(widget), combination.key(), combination.keyboardModifiers())
+    QtTest.QTest.keyPress(key_target(widget), combination.key(), combination.keyboardModifiers())
     process_events()
 
     def release():
-        QtTest.QTest.keyRelease(_key_target(widget), combination.key(), combination.keyboardModifiers())
+        QtTest.QTest.keyRelease(key_target(widget), combination.key(), combination.keyboardModifiers())
         process_events()
 
     return release
@@ -89,9 +118,9 @@ def hold(widget: QtWidgets.QWidget, keys: str) -> Callable[[], None]:
 
 def type_text(widget: QtWidgets.QWidget, text: str, end: str = "") -> None:
     """Type into a field in place of what it holds; `end` is a last key such as "Return" or "Tab"."""
-    _reach(widget)
-    _focus(widget)
-    target = _key_target(widget)
+    reach(widget)
+    focus(widget)
+    target = key_target(widget)
     if hasattr(target, "selectAll"):
         target.selectAll()
     QtTest.QTest.keyClicks(target, text)
@@ -102,13 +131,13 @@ def type_text(widget: QtWidgets.QWidget, text: str, end: str = "") -> None:
 
 def choose(combo: QtWidgets.QComboBox, text: str) -> None:
     """Choose an entry of a combo box by its text, as a user: `activated` is emitted too."""
-    _reach(combo)
+    reach(combo)
     entries = [combo.itemText(row) for row in range(combo.count)]
     if text not in entries:
-        raise AssertionError(f"{_described(combo)} has no entry {text!r}, only {entries}")
+        raise AssertionError(f"{described(combo)} has no entry {text!r}, only {entries}")
     row = entries.index(text)
     if not combo.model().flags(combo.model().index(row, combo.modelColumn)) & Qt.ItemFlag.ItemIsEnabled:
-        raise AssertionError(f"the entry {text!r} of {_described(combo)} is disabled")
+        raise AssertionError(f"the entry {text!r} of {described(combo)} is disabled")
     combo.setCurrentIndex(row)
     combo.activated.emit(row)
     process_events()
@@ -123,8 +152,8 @@ def drag(view: QtWidgets.QAbstractItemView, source, target, where: str = "on") -
         target: Index or item to drop at.
         where: "on", "above" or "below".
     """
-    _reach(view)
-    index, goal = _index(view, source), _rectangle(view, target, 0)
+    reach(view)
+    index, goal = index_of(view, source), rectangle_of(view, target, 0)
     model, viewport = view.model(), view.viewport()
     view.setCurrentIndex(index)
     point = QtCore.QPointF(goal.center().x(), goal.top() + goal.height() * _DROPS[where])
@@ -158,7 +187,7 @@ def drag(view: QtWidgets.QAbstractItemView, source, target, where: str = "on") -
 
 def drag_mouse(widget: QtWidgets.QWidget, start: tuple[int, int], end: tuple[int, int], modifiers=_NONE) -> None:
     """Press the left button at one point of a widget, move in five steps to another, release; points in pixels."""
-    _reach(widget)
+    reach(widget)
     QtTest.QTest.mousePress(widget, Left, modifiers, QtCore.QPoint(*start))
     for step in range(1, 6):
         point = QtCore.QPointF(*(a + (b - a) * step / 5 for a, b in zip(start, end, strict=True)))
@@ -166,12 +195,6 @@ def drag_mouse(widget: QtWidgets.QWidget, start: tuple[int, int], end: tuple[int
         QtWidgets.QApplication.sendEvent(widget, move)
     QtTest.QTest.mouseRelease(widget, Left, modifiers, QtCore.QPoint(*end))
     process_events()
-
-
-def process_events() -> None:
-    """Let Qt do what is waiting, deletions included."""
-    QtWidgets.QApplication.processEvents()
-    QtCore.QCoreApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
 
 
 def wait_until(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
@@ -188,44 +211,6 @@ def wait_until(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
         time.sleep(0.005)
 
 
-def _reach(widget: QtWidgets.QWidget) -> None:
-    if not widget.window().visible:
-        widget.window().show()
-        widget.window().activateWindow()
-        process_events()
-    if not widget.visible:
-        raise AssertionError(f"{_described(widget)} is not visible: nobody can use it")
-    if not widget.enabled:
-        raise AssertionError(f"{_described(widget)} is disabled: {widget.toolTip}")
-
-
-def _focus(widget: QtWidgets.QWidget) -> None:
-    QtWidgets.QApplication.setActiveWindow(widget.window())
-    widget.setFocus()
-    process_events()
-
-
-def _key_target(widget: QtWidgets.QWidget) -> QtWidgets.QWidget:
-    """A field within a composed widget, such as the spin box of a slider, takes the keys."""
-    while widget.focusProxy() is not None:
-        widget = widget.focusProxy()
-    return widget
-
-
-def _menu_opened_by(widget: QtWidgets.QWidget) -> QtWidgets.QMenu | None:
-    if isinstance(widget, QtWidgets.QToolButton):
-        return widget.menu() if widget.popupMode == QtWidgets.QToolButton.ToolButtonPopupMode.InstantPopup else None
-    plain = isinstance(widget, QtWidgets.QPushButton) and widget.className() != "ctkMenuButton"
-    return widget.menu() if plain else None
-
-
-def _spot(widget: QtWidgets.QWidget) -> QtCore.QPoint:
-    """Where a user would aim: the mark of a check box, the title of a collapsible button, else the middle."""
-    if isinstance(widget, QtWidgets.QAbstractButton) and not widget.hitButton(widget.rect.center()):
-        return QtCore.QPoint(10, 10)
-    return widget.rect.center()
-
-
 def _drag_action(view: QtWidgets.QAbstractItemView) -> Qt.DropAction:
     """The action that the view itself proposes when it starts a drag."""
     supported = view.model().supportedDragActions()
@@ -233,22 +218,3 @@ def _drag_action(view: QtWidgets.QAbstractItemView) -> Qt.DropAction:
         return view.defaultDropAction
     internal = view.dragDropMode == QtWidgets.QAbstractItemView.DragDropMode.InternalMove
     return Qt.DropAction.MoveAction if internal or not supported & Qt.DropAction.CopyAction else Qt.DropAction.CopyAction
-
-
-def _index(view: QtWidgets.QAbstractItemView, row) -> QtCore.QModelIndex:
-    return row if isinstance(row, QtCore.QModelIndex | QtCore.QPersistentModelIndex) else view.indexFromItem(row)
-
-
-def _rectangle(view: QtWidgets.QAbstractItemView, row, column: int) -> QtCore.QRect:
-    index = _index(view, row)
-    index = index.sibling(index.row(), column)
-    view.scrollTo(index)
-    process_events()
-    rectangle = view.visualRect(index)
-    if rectangle.isEmpty():
-        raise AssertionError(f"the row {index.data()!r} of {_described(view)} is not on the screen")
-    return rectangle
-
-
-def _described(widget: QtWidgets.QWidget) -> str:
-    return f"{widget.className()} '{widget.objectName}'"

@@ -30,6 +30,7 @@ def install() -> None:
     for cls in (QtWidgets.QMessageBox, QtWidgets.QFileDialog, QtWidgets.QInputDialog, QtWidgets.QColorDialog):
         cls.exec = cls.exec_ = _run_dialog
     QtWidgets.QMenu.exec = QtWidgets.QMenu.exec_ = _run_menu
+    QtWidgets.QToolButton.showMenu = QtWidgets.QPushButton.showMenu = lambda button: _run_menu(button.menu())
     QtGui.QDesktopServices.openUrl = staticmethod(_open_url)
     QtCore.QTimer.singleShot = staticmethod(_single_shot)
 

@@ -6,8 +6,9 @@ from PySide6 import QtCore, QtWidgets
 
 from .connecting import alias_signal
 from .ctk_property import held
-from .ctk_ranges import ctkRangeWidget
-from .ctk_sliders import ctkDoubleSpinBox, ctkSliderWidget
+from .ctk_range_widget import ctkRangeWidget
+from .ctk_sliders import ctkSliderWidget
+from .ctk_spin_box import ctkDoubleSpinBox
 from .ui_loader import register_widget
 
 

@@ -115,6 +115,36 @@ def test_an_entry_that_a_combo_box_does_not_have_cannot_be_chosen():
         gestures.choose(box, "TPU")
 
 
+def test_the_wheel_turns_and_the_mouse_hovers():
+    class Canvas(qt.QWidget):
+        heard = ()
+
+        def wheelEvent(self, event):
+            self.heard += (("wheel", event.angleDelta().y()),)
+
+        def mouseMoveEvent(self, event):
+            self.heard += (("mouse", event.pos().x()),)
+
+    canvas = Canvas()
+    canvas.mouseTracking = True
+    gestures.scroll(canvas, -2)
+    gestures.hover(canvas, (7, 9))
+    assert canvas.heard == (("wheel", -240), ("mouse", 7))
+
+
+def test_a_menu_beside_a_button_is_opened_at_its_arrow():
+    button, heard = qt.QToolButton(), []
+    menu = qt.QMenu(button)
+    menu.addAction("GPU").triggered.connect(lambda: heard.append("GPU"))
+    button.setMenu(menu)
+    button.popupMode = qt.QToolButton.MenuButtonPopup
+    answers.choose("GPU")
+    gestures.open_menu(button)
+    answers.choose("GPU")
+    button.showMenu()
+    assert heard == ["GPU", "GPU"]
+
+
 def test_waiting_ends_with_what_is_waited_for_or_fails():
     heard = []
     qt.QTimer.singleShot(20, lambda: heard.append(1))

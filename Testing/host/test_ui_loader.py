@@ -82,6 +82,11 @@ def test_a_collapsed_step_unfolds_at_a_click_on_its_title(tmp_path: Path):
     assert not step.collapsed
 
 
+def test_enums_of_imitated_classes_are_read_by_name(tmp_path: Path):
+    slider = loaded(tmp_path, extra='<property name="spinBoxAlignment"><set>Qt::AlignRight|Qt::AlignTop</set></property>')
+    assert slider.findChild(ctk.ctkSliderWidget).spinBoxAlignment == qt.Qt.AlignRight | qt.Qt.AlignTop
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [

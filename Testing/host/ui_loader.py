@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import xml.etree.ElementTree as ElementTree
 
 from PySide6 import QtCore, QtUiTools, QtWidgets
 
 from . import connecting, strict
+from .ctk_property import is_held_integer
 from .pythonqt import imitation, loading
 
 LOADERS_OWN = {("Line", "orientation"), ("QLabel", "buddy")}
@@ -35,6 +37,7 @@ class QUiLoader(QtUiTools.QUiLoader):
         connections = tree.find("connections")
         if connections is not None:
             tree.remove(connections)
+        _number_enums(tree)
         buffer = QtCore.QBuffer()
         buffer.setData(ElementTree.tostring(tree))
         buffer.open(QtCore.QIODevice.OpenModeFlag.ReadOnly)
@@ -55,6 +58,23 @@ class QUiLoader(QtUiTools.QUiLoader):
         widget = _registered[class_name](parent)
         widget.setObjectName(name)
         return widget
+
+
+def _number_enums(tree: ElementTree.Element) -> None:
+    """Turn `ctkPathLineEdit::Files|ctkPathLineEdit::Writable` into its number where the imitation holds it as one."""
+    for element in tree.iter("widget"):
+        cls = _registered.get(element.get("class"))
+        for entry in element.findall("property") if cls else ():
+            words = entry.find("set") if entry.find("set") is not None else entry.find("enum")
+            if words is None or not is_held_integer(inspect.getattr_static(cls, entry.get("name"), None)):
+                continue
+            number = 0
+            for word in words.text.split("|"):
+                owner, _, name = word.rpartition("::")
+                known = [_registered.get(owner), *(getattr(module, owner, None) for module in (QtCore, QtWidgets))]
+                number |= int(getattr(next(each for each in known if each), name))
+            entry.remove(words)
+            ElementTree.SubElement(entry, "number").text = str(number)
 
 
 def _check_properties(root: QtWidgets.QWidget, tree: ElementTree.Element) -> None:
