@@ -17,10 +17,9 @@ from SemanticSegLib.logic.ChosenScribbles import ChosenScribbles
 from SemanticSegLib.logic.Signal import Signal
 from SemanticSegLib.logic.Soon import Soon
 from SemanticSegLib.logic.StrokeCounts import DRAWN_BY_HAND, lacking
-from SemanticSegLib.nodes.ScribbleNodes import (
+from SemanticSegLib.nodes.ScribbleNodes import addSegment, describeSegments, segmentLabels
+from SemanticSegLib.nodes.ScribbleVoxels import (
     Drawn,
-    addSegment,
-    describeSegments,
     draw,
     drawn,
     isPainted,
@@ -28,7 +27,6 @@ from SemanticSegLib.nodes.ScribbleNodes import (
     labelsAt,
     onGrid,
     onLatticeOf,
-    segmentLabels,
     voxelCounts,
 )
 from SemanticSegLib.nodes.SegmentationNodes import SegmentationMarks, marksFromSegmentation

@@ -7,7 +7,7 @@ from enum import Enum
 import numpy as np
 from slicer.i18n import tr as _
 
-from SemanticSegLib.nodes.ScribbleNodes import Drawn
+from SemanticSegLib.nodes.ScribbleVoxels import Drawn
 from semseg_core.labels.tree import LabelTree
 from semseg_core.sparse.statistics import FEW_VOXELS
 

@@ -1,48 +1,21 @@
-"""Scribble nodes: segmentations in which a voxel has one label or is unknown, read and drawn on voxel by voxel.
-
-Slicer keeps such segments in one shared layer, cropped to what is drawn. Here it is read and written as an array, since going
-through Slicer's own import takes a tenth of a second for every segment.
-"""
+"""Scribble nodes: segmentations that strokes are drawn in, with one segment for each label that is painted."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
-import numpy as np
 import slicer
-import vtk
 
-from SemanticSegLib.nodes.Arrays import arrayFromImage, arrayFromMatrix, fillImage, matrixFromArray
 from SemanticSegLib.nodes.Placement import placeBeside
-from SemanticSegLib.nodes.SegmentationNodes import LABEL_MAP, describeSegment, layersOf, segmentsOf, segmentTag
-from semseg_core.data.images import compact
+from SemanticSegLib.nodes.SegmentationNodes import LABEL_MAP, describeSegment, segmentsOf, segmentTag
 from semseg_core.data.segments import ID_TAG, TERMINOLOGY_TAG, UNSAID, match_segments, segment_id, segment_tags
-from semseg_core.geometry import Grid
 from semseg_core.labels.formats.color_table import flat_names
 from semseg_core.labels.tree import Label, LabelTree
-from semseg_core.sparse.scribbles import SparseLabels
 
 SCRIBBLES_ATTRIBUTE = "SemanticSeg.Scribbles"
 """Marks a segmentation node as one that is scribbled in."""
 
 DRAWN_BY_HAND = "MANUAL"
-
-
-SAME_VOXEL = 1e-3
-"""Part of a voxel by which lattices may be apart over one voxel and still be the same."""
-
-
-class Drawn(NamedTuple):
-    """Marked voxels of a segmentation.
-
-    Args:
-        voxels: Where, `(k, j, i)` on the lattice of the segmentation's own label maps, (N, 3) int64; may be negative.
-        labelIds: The label each one is marked with, (N,) int32; 0 stands for unknown.
-    """
-
-    voxels: np.ndarray
-    labelIds: np.ndarray
 
 
 def addScribbles(scene: slicer.vtkMRMLScene, volumeNode: slicer.vtkMRMLVolumeNode) -> slicer.vtkMRMLSegmentationNode:
@@ -116,187 +89,7 @@ def addSegment(segmentationNode: slicer.vtkMRMLSegmentationNode, tree: LabelTree
     return segmentId
 
 
-def voxelCounts(segmentationNode: slicer.vtkMRMLSegmentationNode) -> dict[int, int]:
-    """Marked voxels by label id, of labels that have any."""
-    counts: dict[int, int] = {}
-    for image, labels in _layers(segmentationNode):
-        array = arrayFromImage(image).ravel()
-        found = np.bincount(array[array != 0], minlength=len(labels))  # strokes are few: thrice as fast as counting zeros too
-        for value in np.flatnonzero(found * (labels > 0)).tolist():
-            counts[int(labels[value])] = counts.get(int(labels[value]), 0) + int(found[value])
-    return counts
-
-
-def drawn(segmentationNode: slicer.vtkMRMLSegmentationNode) -> Drawn:
-    """All voxels that are marked with labels; where segments overlap, a voxel appears once for each layer."""
-    parts = [Drawn(np.zeros((0, 3), dtype=np.int64), np.zeros(0, dtype=np.int32))]
-    for image, labels in _layers(segmentationNode):
-        array = arrayFromImage(image)
-        places = np.flatnonzero(array.ravel() != 0)
-        labelIds = labels[array.ravel()[places]]
-        known = labelIds > 0
-        voxels = np.column_stack(np.unravel_index(places[known], array.shape)) + _start(image)
-        parts.append(Drawn(voxels, labelIds[known]))
-    return Drawn(np.concatenate([part.voxels for part in parts]), np.concatenate([part.labelIds for part in parts]))
-
-
-def draw(segmentationNode: slicer.vtkMRMLSegmentationNode, marks: Drawn, segmentIds: dict[int, str]) -> None:
-    """Give voxels other labels, or none where the label is 0; each voxel is then in no other segment.
-
-    Args:
-        segmentationNode: The segmentation.
-        marks: What to draw; each voxel once.
-        segmentIds: The segment of each label id that occurs, made before.
-    """
-    if not len(marks.labelIds):
-        return
-    segmentation = segmentationNode.GetSegmentation()
-    for image in layersOf(segmentation):
-        _assign(image, marks.voxels, np.zeros(1, dtype=np.int64))
-    for image in layersOf(segmentation):
-        values = np.zeros(int(marks.labelIds.max()) + 1, dtype=np.int32)
-        for labelId, segmentId in segmentIds.items():
-            segment = segmentation.GetSegment(segmentId)
-            if segment.GetRepresentation(LABEL_MAP) is image:
-                values[labelId] = segment.GetLabelValue()
-        chosen = values[marks.labelIds]
-        here = chosen > 0
-        if here.any():
-            _grow(image, segmentationNode, marks.voxels[here])
-            _assign(image, marks.voxels[here], chosen[here])
-        image.Modified()
-
-
-def onLatticeOf(segmentationNode: slicer.vtkMRMLSegmentationNode, grid: Grid, indices: np.ndarray) -> np.ndarray:
-    """Voxels of a grid in the world, (N, 3), as the nearest ones of a segmentation's lattice; several may fall together."""
-    return _nearest(_gridToLattice(segmentationNode, grid), indices)
-
-
-def onGrid(segmentationNode: slicer.vtkMRMLSegmentationNode, grid: Grid, marks: Drawn) -> SparseLabels:
-    """Voxels of a segmentation's lattice as the nearest ones of a grid in the world; what falls outside is left out."""
-    indices = _nearest(np.linalg.inv(_gridToLattice(segmentationNode, grid)), marks.voxels)
-    inside = ((indices >= 0) & (indices < grid.shape)).all(axis=1)
-    indices, labelIds = indices[inside], marks.labelIds[inside]
-    _, first = np.unique(np.ravel_multi_index(indices.T, grid.shape), return_index=True)
-    return SparseLabels(grid, indices[first], labelIds[first])
-
-
-def isPainted(segmentationNode: slicer.vtkMRMLSegmentationNode, segmentId: str) -> bool:
-    """Whether a segment has any voxel."""
-    segment = segmentationNode.GetSegmentation().GetSegment(segmentId)
-    image = segment.GetRepresentation(LABEL_MAP)
-    return image is not None and not image.IsEmpty() and bool((arrayFromImage(image) == segment.GetLabelValue()).any())
-
-
-def labelsAt(segmentationNode: slicer.vtkMRMLSegmentationNode, voxels: np.ndarray) -> np.ndarray:
-    """The label drawn at each of some voxels of the lattice, (N, 3); 0 where none is; (N,) int32."""
-    found = np.zeros(len(voxels), dtype=np.int32)
-    for image, labels in _layers(segmentationNode):
-        places, inside = _within(image, voxels)
-        found[inside] = np.maximum(found[inside], labels[arrayFromImage(image)[places]])
-    return found
-
-
-def labelAt(segmentationNode: slicer.vtkMRMLSegmentationNode, point: tuple[float, float, float]) -> int:
-    """The label at a point of the world, RAS millimeters; 0 where nothing is drawn."""
-    inverse = vtk.vtkGeneralTransform()
-    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(None, segmentationNode.GetParentTransformNode(), inverse)
-    local = inverse.TransformPoint(point)
-    for image, labels in _layers(segmentationNode):
-        toIjk = vtk.vtkMatrix4x4()
-        image.GetWorldToImageMatrix(toIjk)
-        voxel = np.rint(toIjk.MultiplyPoint((*local, 1.0))[2::-1]).astype(int) - _start(image)
-        array = arrayFromImage(image)
-        if (voxel >= 0).all() and (voxel < array.shape).all() and labels[array[tuple(voxel)]]:
-            return int(labels[array[tuple(voxel)]])
-    return 0
-
-
 def _describe(segment: slicer.vtkSegment, tree: LabelTree, label: Label, name: str) -> None:
     describeSegment(segment, label, name, segment_tags(tree, label, DRAWN_BY_HAND))
     if label.terminology is None and "^".join(UNSAID) not in (segmentTag(segment, TERMINOLOGY_TAG) or "^".join(UNSAID)):
         segment.RemoveTag(TERMINOLOGY_TAG)  # of an earlier meaning; Slicer puts the one that says nothing back by itself
-
-
-def _layers(segmentationNode: slicer.vtkMRMLSegmentationNode) -> list[tuple[slicer.vtkOrientedImageData, np.ndarray]]:
-    """Each layer that holds voxels, and the label id of each of its values; 0 for a segment without a label."""
-    segmentation = segmentationNode.GetSegmentation()
-    labels = segmentLabels(segmentationNode)
-    found = []
-    for image in layersOf(segmentation):
-        if not image.IsEmpty():
-            table = np.zeros(int(arrayFromImage(image).max()) + 1, dtype=np.int32)
-            for segmentId, labelId in labels.items():
-                segment = segmentation.GetSegment(segmentId)
-                if segment.GetRepresentation(LABEL_MAP) is image and segment.GetLabelValue() < len(table):
-                    table[segment.GetLabelValue()] = labelId
-            found.append((image, table))
-    return found
-
-
-def _start(image: slicer.vtkOrientedImageData) -> np.ndarray:
-    """First voxel of the image, `(k, j, i)`."""
-    return np.array(image.GetExtent()[4::-2])
-
-
-def _within(image: slicer.vtkOrientedImageData, voxels: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    """Where in the image's array those voxels are that lie within it, and which these are."""
-    extent = image.GetExtent()
-    starts, stops = extent[4::-2], extent[5::-2]
-    inside = np.ones(len(voxels), dtype=bool)
-    for column, start, stop in zip(voxels.T, starts, stops, strict=True):
-        inside &= (column >= start) & (column <= stop)
-    return tuple(column[inside] - start for column, start in zip(voxels.T, starts, strict=True)), inside
-
-
-def _assign(image: slicer.vtkOrientedImageData, voxels: np.ndarray, values: np.ndarray) -> None:
-    """Give values, one or one each, to those voxels that lie within the image."""
-    if not image.IsEmpty():
-        places, inside = _within(image, voxels)
-        arrayFromImage(image)[places] = values if len(values) == 1 else values[inside]
-
-
-def _grow(image: slicer.vtkOrientedImageData, segmentationNode: slicer.vtkMRMLSegmentationNode, voxels: np.ndarray) -> None:
-    """Extend the image so that it covers the voxels and can hold every label value."""
-    low, high = voxels.min(axis=0), voxels.max(axis=0)
-    if image.IsEmpty():
-        image.SetImageToWorldMatrix(matrixFromArray(_latticeMatrix(segmentationNode)))
-        array = np.zeros((0, 0, 0), dtype=np.uint8)
-        start = low
-    else:
-        array, start = arrayFromImage(image), _start(image)
-        low, high = np.minimum(low, start), np.maximum(high, start + array.shape - 1)
-    highest = max(segment.value for segment in segmentsOf(segmentationNode.GetSegmentation()))
-    kind = np.promote_types(array.dtype, compact(np.array([highest])).dtype)
-    grown = np.zeros(high - low + 1, dtype=kind)
-    if array.size:
-        grown[tuple(slice(s, s + n) for s, n in zip(start - low, array.shape, strict=True))] = array
-    fillImage(image, grown)
-    image.SetExtent(*(bound for axis in (2, 1, 0) for bound in (int(low[axis]), int(high[axis]))))
-
-
-def _gridToLattice(segmentationNode: slicer.vtkMRMLSegmentationNode, grid: Grid) -> np.ndarray:
-    """IJK of a grid in the world to IJK of a segmentation's lattice, (4, 4)."""
-    toParent = vtk.vtkMatrix4x4()
-    slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(None, segmentationNode.GetParentTransformNode(), toParent)
-    return np.linalg.inv(_latticeMatrix(segmentationNode)) @ arrayFromMatrix(toParent) @ grid.ijk_to_ras
-
-
-def _nearest(ijkToIjk: np.ndarray, voxels: np.ndarray) -> np.ndarray:
-    """Voxels `(k, j, i)`, (N, 3), after a change of lattice."""
-    if np.allclose(ijkToIjk, np.eye(4), atol=SAME_VOXEL):  # the usual case, and a result may have millions of voxels
-        return voxels.astype(np.int64)
-    return np.rint(voxels @ ijkToIjk[2::-1, 2::-1].T + ijkToIjk[2::-1, 3]).astype(np.int64)
-
-
-def _latticeMatrix(segmentationNode: slicer.vtkMRMLSegmentationNode) -> np.ndarray:
-    """IJK to the segmentation's own RAS, (4, 4): of what is drawn already, else of the volume it is drawn on."""
-    segmentation = segmentationNode.GetSegmentation()
-    geometry = next((image for image in layersOf(segmentation) if not image.IsEmpty()), None)
-    if geometry is None:
-        geometry = slicer.vtkOrientedImageData()
-        name = slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName()
-        slicer.vtkSegmentationConverter.DeserializeImageGeometry(segmentation.GetConversionParameter(name), geometry, False)
-    toWorld = vtk.vtkMatrix4x4()
-    geometry.GetImageToWorldMatrix(toWorld)
-    return arrayFromMatrix(toWorld)
