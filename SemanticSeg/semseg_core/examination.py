@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import platform
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 from importlib import metadata
+from types import ModuleType
 
 from semseg_core import __version__
 from semseg_core.device import available_devices, import_torch, smoke_test
@@ -36,6 +38,8 @@ SCARCE_GB = 2.0
 """Less free disk or memory than this is worth a warning: a whole-brain model with its features takes about as much."""
 
 MEMORY_FILE = "/proc/meminfo"
+
+NVIDIA_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,26 @@ def _devices() -> tuple[DeviceState, ...]:
         states.append(
             DeviceState(name, description, None if name == "cpu" else smoke_test(name))
         )  # the CPU was tried with PyTorch
-    return tuple(states)
+    return (*_unseen_gpus(torch), *states)
+
+
+def _unseen_gpus(torch: ModuleType) -> tuple[DeviceState, ...]:
+    """GPUs that the computer has and PyTorch does not see, and why: nobody should wonder why training is slow."""
+    if torch.cuda.device_count() or not (tool := shutil.which("nvidia-smi")):
+        return ()
+    command = [tool, "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        listing = subprocess.run(command, capture_output=True, text=True, timeout=NVIDIA_TIMEOUT_S, check=True).stdout
+    except (OSError, subprocess.SubprocessError):  # no driver, and so nothing to tell
+        return ()
+    names = ", ".join(dict.fromkeys(line.strip() for line in listing.splitlines() if line.strip()))
+    if not names:
+        return ()
+    if torch.version.cuda is None:
+        fault = "this build of PyTorch has no support for it; install one that has (in 3D Slicer: with the module PyTorch Utils)"
+    else:
+        fault = "PyTorch does not see it; update its driver, then restart the computer"
+    return (DeviceState("cuda", names, fault),)
 
 
 def _install_advice(package: PackageState) -> str:

@@ -89,7 +89,8 @@ def test_without_the_extension_its_installation_is_asked_for(dependencies: Depen
     monkeypatch.delitem(sys.modules, "PyTorchUtils")
     possible, reason = dependencies.canInstall()
     assert not possible
-    assert "Install the extension PyTorch with the Extensions Manager" in reason
+    assert reason == dependencies.usable()[1]
+    assert "First install the extension PyTorch with the Extensions Manager" in reason
     with pytest.raises(DependencyError, match="Extensions Manager"):
         dependencies.install()
 
@@ -215,7 +216,9 @@ def test_what_is_broken_is_told_in_words(tmp_path: Path) -> None:
         Device("cuda:0", "RTX 4070, 12 GB", "its driver is too old"),
         Device("cpu", "8 threads", ""),
     )
-    assert dependencies.usable() == (False, "torch: cannot be loaded: libcudnn.so.9 is missing.")
+    usable, reason = dependencies.usable()
+    assert not usable
+    assert reason.startswith("torch: cannot be loaded: libcudnn.so.9 is missing. Install it again")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a script with a #! line stands for Slicer's Python")

@@ -60,7 +60,6 @@ def test_where_all_is_there_only_devices_can_be_checked(show: Callable) -> None:
     box, _errors = show()
     assert part(box, "stateLabel").text.startswith("Ready: PyTorch ")
     assert not part(box, "installButton").visible
-    assert not part(box, "hintLabel").visible
     assert not part(box, "devicesLabel").visible
     assert part(box, "lookButton").enabled
 
@@ -121,8 +120,18 @@ def test_what_must_be_done_first_is_said(show: Callable, monkeypatch: pytest.Mon
     box, _errors = show()
     assert not part(box, "installButton").enabled
     assert "Extensions Manager" in part(box, "installButton").toolTip
-    assert "Extensions Manager" in part(box, "hintLabel").text
-    assert part(box, "hintLabel").visible
+    assert part(box, "stateLabel").text.endswith(
+        "First install the extension PyTorch with the Extensions Manager and restart Slicer."
+    )
+
+
+def test_after_a_look_that_failed_one_can_look_again(show: Callable, dependencies: Dependencies) -> None:
+    box, _errors = show()
+    dependencies._fault = "The calculation ended unexpectedly (code 9)."
+    dependencies.changed.emit()
+    assert part(box, "stateLabel").text == "The calculation ended unexpectedly (code 9)."
+    assert not part(box, "installButton").visible
+    assert part(box, "lookButton").enabled
 
 
 def test_devices_are_told_with_their_faults(show: Callable, dependencies: Dependencies, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,16 +92,17 @@ class Dependencies:
         reason = unsupported() or self._lacking() or self._fault
         return not reason, reason
 
+    @property
+    def isComplete(self) -> bool:
+        """Whether every package is there; whether all of them work is known after `lookAtDevices`."""
+        return not (unsupported() or self._lacking())
+
     def canInstall(self) -> tuple[bool, str]:
         """Whether `install` would help, and if not why."""
-        if reason := unsupported():
-            return False, reason
-        if not self._lacking():
+        if self.isComplete:
             return False, _("Everything is installed.")
-        if self._lacksTorch() and not extensionIsThere():
-            return False, _(
-                "Install the extension PyTorch with the Extensions Manager first, restart Slicer, and come back here."
-            )
+        if unsupported() or self._lacksExtension():
+            return False, self.usable()[1]
         return True, ""
 
     def consent(self) -> str:
@@ -168,11 +169,19 @@ class Dependencies:
     def _lacksTorch(self) -> bool:
         return not self.packages()[0].version
 
+    def _lacksExtension(self) -> bool:
+        return self._lacksTorch() and not extensionIsThere()
+
     def _lacking(self) -> str:
         missing = [package.name for package in self.packages() if not package.version]
         if not missing:
             return ""
-        return _("Not installed yet: {packages}. Press Install.").format(packages=", ".join(missing))
+        remedy = (
+            _("First install the extension PyTorch with the Extensions Manager and restart Slicer.")
+            if self._lacksExtension()
+            else _("Press Install.")
+        )
+        return _("Not installed yet: {packages}. {remedy}").format(packages=", ".join(missing), remedy=remedy)
 
     def _attempt(self) -> str:
         """Install; what went wrong, empty if nothing did."""
@@ -193,8 +202,8 @@ class Dependencies:
         if outcome.kind == "done":
             record = json.loads((running.folder.path / REPORT).read_text(encoding="utf-8"))
             self.devices = tuple(Device(each["name"], each["description"], each["fault"] or "") for each in record["devices"])
-            faults = [f"{each['name']}: {each['fault']}." for each in record["packages"] if each["needed"] and each["fault"]]
-            self._fault = " ".join(faults)
+            broken = [f"{each['name']}: {each['fault']}." for each in record["packages"] if each["needed"] and each["fault"]]
+            self._fault = " ".join([*broken, _("Install it again: PyTorch with the module PyTorch Utils.")] if broken else [])
         else:
             self.devices, self._fault = None, outcome.message if outcome.kind != "cancelled" else ""
         running.folder.remove()

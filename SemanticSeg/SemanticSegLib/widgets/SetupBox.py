@@ -48,15 +48,13 @@ class SetupBox:
         possible, hint = self._dependencies.canInstall()
         versions = ", ".join(f"{package.name} {package.version}" for package in self._dependencies.packages() if package.version)
         self._ui.stateLabel.text = _("Ready: {versions}").format(versions=versions) if usable else reason
-        self._ui.installButton.setVisible(not usable)
+        self._ui.installButton.setVisible(not self._dependencies.isComplete)
         self._ui.installButton.setEnabled(possible)
         self._ui.installButton.toolTip = _("Says what would be installed, and asks") if possible else hint
-        self._ui.hintLabel.text = hint
-        self._ui.hintLabel.setVisible(not usable and not possible and hint != reason)
         self._ui.devicesLabel.text = self._devices()
         self._ui.devicesLabel.setVisible(bool(self._ui.devicesLabel.text))
         looking = self._dependencies.isLooking
-        self._ui.lookButton.setVisible(usable or self._dependencies.devices is not None)
+        self._ui.lookButton.setVisible(self._dependencies.isComplete)
         self._ui.lookButton.setEnabled(not looking)
         self._ui.lookButton.toolTip = (
             _("A check is running") if looking else _("Try every device with a small calculation; takes some seconds")

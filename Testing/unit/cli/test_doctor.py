@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 from importlib import metadata
@@ -116,6 +117,37 @@ def test_a_broken_gpu_is_told_but_the_cpu_is_enough(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick")
+@pytest.mark.skipif(sys.platform == "win32", reason="a script stands for the driver's own program")
+@pytest.mark.parametrize(
+    ("says", "cuda", "words"),
+    [
+        ("echo 'RTX 4070'; echo 'RTX 4070'", None, "this build of PyTorch has no support for it"),
+        ("echo 'RTX 4070'", "13.0", "PyTorch does not see it; update its driver"),
+        ("echo no devices; exit 9", None, None),
+        ("echo", None, None),
+    ],
+)
+def test_a_gpu_that_pytorch_does_not_see_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, says: str, cuda: str | None, words: str | None
+) -> None:
+    (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\n{says}\n")
+    (tmp_path / "nvidia-smi").chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    torch = argparse.Namespace(
+        cuda=argparse.Namespace(device_count=lambda: 0), version=argparse.Namespace(cuda=cuda), get_num_threads=lambda: 2
+    )
+    monkeypatch.setattr(examination, "import_torch", lambda: torch)
+    monkeypatch.setattr(examination, "available_devices", lambda: ["cpu"])
+    found = examination.examine()
+    if words is None:
+        assert [device.name for device in found.devices] == ["cpu"]
+    else:
+        assert [(device.name, device.description) for device in found.devices] == [("cuda", "RTX 4070"), ("cpu", "2 threads")]
+        assert words in found.devices[0].fault
+        assert any(sentence.startswith(f"cuda: {words}") for sentence in found.advice)
+
+
 def test_scarce_disk_and_memory_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(examination.shutil, "disk_usage", lambda _: argparse.Namespace(free=5e8))
     monkeypatch.setattr(examination, "free_memory_bytes", lambda: 10**9)
