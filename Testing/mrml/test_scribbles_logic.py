@@ -14,7 +14,7 @@ from SemanticSegLib.logic.LabelsLogic import LabelsLogic
 from SemanticSegLib.logic.ScribblesLogic import ScribblesLogic
 from SemanticSegLib.nodes.Arrays import arrayFromImage
 from SemanticSegLib.nodes.Placement import hierarchyItem
-from SemanticSegLib.nodes.VolumeNodes import addVolume
+from SemanticSegLib.nodes.VolumeNodes import addVolume, volumeGrid
 from semseg_core.data.segments import ID_TAG
 from semseg_core.errors import InputError, LabelTreeError, ShapeError
 from semseg_core.geometry import Grid
@@ -461,6 +461,36 @@ def test_accepted_regions_are_exact_on_any_grid_and_grow_the_layer(desk):
     assert desk.scribbles.addMarks(region, overwrite=True) == 3
     region[4, 5, 6] = CORTEX
     np.testing.assert_array_equal(desk.drawn(), region)
+
+
+def test_accepted_regions_land_on_a_lattice_with_turned_axes(desk, scene):
+    own = desk.volume
+    turned = Grid(
+        SHAPE[::-1], volumeGrid(desk.volume).ijk_to_ras @ np.array([[0, 0, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1.0]])
+    )
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "turned")
+    node.CreateDefaultDisplayNodes()
+    node.SetReferenceImageGeometryParameterFromVolumeNode(addVolume(scene, "turned", np.zeros(turned.shape, np.float32), turned))
+    desk.scribbles.choose(node)
+    assert desk.volume is own
+    region = np.zeros(SHAPE, dtype=np.int32)
+    region[2:4, 5, 1:12], region[8, 10, 12] = RIGHT, FLUID
+    assert desk.scribbles.addMarks(region) == 23
+    np.testing.assert_array_equal(desk.drawn(), region)
+    sketch = desk.scribbles.sketch(volumeGrid(desk.volume))
+    np.testing.assert_array_equal(sketch.to_label_map(desk.labels.tree) > 0, region > 0)
+
+
+def test_a_sketch_keeps_few_voxels_of_large_regions_and_all_of_small_ones(new_desk, scene, brain_tree):
+    shape = (110, 110, 110)
+    volume = addVolume(scene, "large", np.zeros(shape, dtype=np.float32), Grid(shape, np.eye(4)))
+    desk = new_desk(scene, volume, brain_tree)
+    region = np.full(shape, RIGHT, dtype=np.int32)
+    region[5, 5, :20] = CORTEX
+    desk.scribbles.addMarks(region)
+    counts = desk.scribbles.sketch(Grid(shape, np.eye(4))).counts()
+    assert counts[CORTEX] == 20
+    assert 300_000 < counts[RIGHT] < 700_000
 
 
 def test_accepting_may_replace_strokes_where_asked(plain):

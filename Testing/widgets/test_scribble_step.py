@@ -196,6 +196,8 @@ def test_keys_act_only_while_a_tool_is_active(painting):
     painting.press("Q")
     painting.press("Q")
     assert painting.labels.currentLabelId == LEFT
+    painting.press("Q")
+    assert painting.labels.currentLabelId == LEFT  # a mark on the root would say nothing
     painting.press("Esc")
     assert painting.tool == ""
     painting.press("W")
@@ -218,6 +220,14 @@ def test_the_wheel_of_the_segment_editor_changes_the_size_shown(painting):
     painting.editor.activeEffect().setCommonParameter("BrushAbsoluteDiameter", (3.0 + 1.25) * 1.2)
     assert painting.parameters.brushDiameterMm == pytest.approx(3.85, abs=0.06)
     assert painting.ui.sizeSlider.value == painting.parameters.brushDiameterMm
+
+
+def test_the_editor_s_own_defaults_are_no_choice_of_the_user(painting):
+    painting.parameters.brushDiameterMm = 2.0
+    painting.step.exit()
+    slicer.mrmlScene.RemoveNode(painting.editor.mrmlSegmentEditorNode())
+    painting.step.enter()
+    assert painting.parameters.brushDiameterMm == pytest.approx(2.0)
 
 
 def test_a_held_key_erases_until_it_is_let_go(painting):

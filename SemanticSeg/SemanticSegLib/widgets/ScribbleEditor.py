@@ -65,7 +65,6 @@ class ScribbleEditor:
         self._scribbles.carried.disconnect(self._forgetStrokes)
         self._labels.currentChanged.disconnect(self._onCurrentChanged)
         self.detach()
-        self._editor.setMRMLScene(None)
 
     def setParameters(self, parameters: SemanticSegParameterNode) -> None:
         """Draw with the brush that a parameter node describes."""
@@ -76,11 +75,11 @@ class ScribbleEditor:
         """Use the scene's editor node, made where missing: at first, and after a scene was closed or loaded."""
         self._release()
         self._node = editorNode(slicer.mrmlScene)
+        self.updateBrush()  # before the editor fills in its own defaults, which would be taken for the user's choice
         events = (vtk.vtkCommand.ModifiedEvent, slicer.vtkMRMLSegmentEditorNode.EffectParameterModified)
         self._observers = [self._node.AddObserver(event, self._onEditorModified) for event in events]
         self._editor.setMRMLSegmentEditorNode(self._node)
         self._editor.setSegmentationNode(self._scribbles.node)
-        self.updateBrush()
 
     def detach(self) -> None:
         """Let go of the scene, which is about to be closed or left."""

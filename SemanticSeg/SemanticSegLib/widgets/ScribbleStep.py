@@ -203,11 +203,11 @@ class ScribbleStep:
 
     def _selectBeside(self, step: int) -> None:
         tree = self._labels.tree
-        if tree is None:
+        if tree is None or len(tree) == 1:
             return
         current = self._labels.currentLabelId
-        position = tree.position(current) + step if current else 0
-        self._labels.setCurrent(tree.labels[min(max(position, 0), len(tree) - 1)].id)
+        position = tree.position(current) + step if current else 1
+        self._labels.setCurrent(tree.labels[min(max(position, 1), len(tree) - 1)].id)  # a mark on the root says nothing
 
     def _scaleBrush(self, factor: float) -> None:
         if self._parameters is not None:
