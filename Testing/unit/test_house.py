@@ -33,6 +33,7 @@ numpy_alone = time.process_time() - start
 import semseg_core.labels, semseg_core.sparse
 names = ["data.answer_paths", "data.volume", "errors", "files", "geometry", "job", "losses.catalog", "losses.expression"]
 names += ["models.card", "models.contents", "models.package", "train.config", "train.events", "user_folders", "watch"]
+names += ["interactive.arrays", "interactive.inbox", "interactive.requests"]
 names = [f"semseg_core.{name}" for name in names]
 for package in (semseg_core.labels, semseg_core.sparse):
     names += [module.name for module in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]

@@ -59,24 +59,30 @@ class FeatureBank:
         maps = [sample_linear(level.maps, level.grid, points_ras) for level in (*self.levels, self.depth)]
         return torch.cat([*maps, self.body_coordinates(points_ras)], dim=1)
 
-    def sample_box(self, grid: Grid, box: Box, everywhere: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
+    def sample_box(
+        self, grid: Grid, box: Box, everywhere: bool = True, wanted: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Features of the voxels of a box of an image's grid; quicker than `sample` where its axes are anatomical.
 
         Args:
             grid: The image's grid.
             box: Part of it.
-            everywhere: Whether to describe all of the box, or only what lies in the body.
+            everywhere: Whether to describe also what lies outside the body.
+            wanted: Which voxels of the box to describe at most, (P,) bool in array order; all when None.
 
         Returns:
-            Which voxels of the box, counted in array order, (N,) int64, and their features, (N, F).
+            The voxels described, counted in array order, (N,) int64, and their features, (N, F).
         """
         device = self.depth.maps.device
         points = box_points(grid, box, device)
         parallel = are_parallel(self.depth.grid, grid)
-        asked = torch.arange(len(points), device=device)
+        asked = torch.arange(len(points), device=device) if wanted is None else torch.nonzero(wanted.to(device))[:, 0]
         if not everywhere:
             body = self.foreground
-            asked = asked[sample_box(body.maps, body.grid, grid, box)[0] >= 0.5 if parallel else self.inside(points)]
+            if parallel:
+                asked = asked[sample_box(body.maps, body.grid, grid, box)[0, asked] >= 0.5]
+            else:
+                asked = asked[self.inside(points[asked])]
         if not parallel:
             return asked, self.sample(points[asked])
         parts = [sample_box(level.maps, level.grid, grid, box)[:, asked] for level in (*self.levels, self.depth)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -40,12 +40,19 @@ class Applier:
     grid: Grid
     everywhere: bool
 
-    def answer(self, box: Box, cancelled: Callable[[], bool] = bool) -> tuple[np.ndarray, np.ndarray]:
+    def on(self, grid: Grid) -> Applier:
+        """The same for other voxels of the same body."""
+        return replace(self, grid=grid)
+
+    def answer(
+        self, box: Box, cancelled: Callable[[], bool] = bool, wanted: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Label ids, int32, and their probabilities, float32, of a box of voxels; 0 where unknown or not asked.
 
         Args:
             box: Part of the grid.
             cancelled: Asked some ten times a second.
+            wanted: Which voxels of the box to ask about at most, bool; all when None.
 
         Raises:
             CancelledError: If `cancelled` said so.
@@ -53,13 +60,15 @@ class Applier:
         shape = tuple(stop - start for start, stop in box)
         label_ids = np.zeros(shape, dtype=np.int32)
         confidence = np.zeros(shape, dtype=np.float32)
-        for voxels, probabilities in self.probabilities(box, cancelled):
+        for voxels, probabilities in self.probabilities(box, cancelled, wanted):
             answers = self.decoder(probabilities)
             label_ids.reshape(-1)[voxels] = answers.label_ids.cpu().numpy()
             confidence.reshape(-1)[voxels] = answers.confidence.cpu().numpy()
         return label_ids, confidence
 
-    def probabilities(self, box: Box, cancelled: Callable[[], bool] = bool) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
+    def probabilities(
+        self, box: Box, cancelled: Callable[[], bool] = bool, wanted: np.ndarray | None = None
+    ) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
         """Numbers of voxels within a box, counted in C order, and their probabilities, (n, L); a few thousand at a time.
 
         Raises:
@@ -67,7 +76,8 @@ class Applier:
         """
         self.network.eval()
         with torch.inference_mode():
-            asked, features = self.bank.sample_box(self.grid, box, self.everywhere)
+            mask = None if wanted is None else torch.from_numpy(wanted.reshape(-1))
+            asked, features = self.bank.sample_box(self.grid, box, self.everywhere, mask)
             for places, rows in zip(asked.split(ROWS_AT_ONCE), features.split(ROWS_AT_ONCE), strict=True):
                 if cancelled():
                     raise CancelledError("cancelled while applying the model; nothing was written")

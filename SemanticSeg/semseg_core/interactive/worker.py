@@ -8,13 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from semseg_core.data.images import read_volume
 from semseg_core.data.scribbles import read_scribbles
 from semseg_core.device import memory_guard
 from semseg_core.errors import CancelledError, InputError, SemSegError
-from semseg_core.infer.applier import slabs
 from semseg_core.interactive.arrays import ShownSlice, read_marks, write_slices, write_volume
 from semseg_core.interactive.inbox import Inbox
 from semseg_core.interactive.requests import (
@@ -172,20 +169,18 @@ class Worker:
     def _show_volume(self, request: ShowVolume) -> tuple[tuple[Path, ...], dict]:
         session = self._require_session()
         begun = reported = time.monotonic()
-        values = np.zeros(session.grid.shape, dtype=np.int32)
-        confidence = np.zeros(session.grid.shape, dtype=np.float32)
-        interrupted = self._interruption(request)
-        for box in slabs(session.grid):
-            (start, stop), *_ = box
-            values[start:stop], confidence[start:stop] = session.answer(box, request.level, request.min_confidence, interrupted)
+
+        def on_fraction(fraction: float) -> None:
+            nonlocal reported
             now = time.monotonic()
             if now - reported >= REPORT_EVERY_S:
                 reported = now
-                fraction = stop / session.grid.shape[0]
-                self._on_event(Progress(fraction, now - begun, (now - begun) * (1.0 - fraction) / fraction))
+                self._on_event(Progress(fraction, now - begun, (now - begun) * (1.0 - fraction) / max(fraction, 1e-6)))
+
+        answers = session.answer_all(request.level, request.min_confidence, on_fraction, self._interruption(request))
         with self._new_file(f"volume-{request.id}.npz") as path:
-            write_volume(path, values, confidence)
-        return (path,), {"unknown_share": round(float((values == 0).mean()), 4)}
+            write_volume(path, *answers)
+        return (path,), {"unknown_share": round(float((answers[0] == 0).mean()), 4)}
 
     def _save(self, request: Save) -> tuple[tuple[Path, ...], dict]:
         folder = require_model_directory(request.output)
