@@ -7,12 +7,10 @@ files of the job folder are written a few milliseconds at a time, then the child
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import slicer
@@ -22,16 +20,12 @@ from slicer.i18n import tr as _
 from SemanticSegLib.logic.Dependencies import unsupported
 from SemanticSegLib.logic.Signal import Signal
 from SemanticSegLib.logic.Soon import Soon
-from SemanticSegLib.logic.TrainingCases import JobFile, TrainingCases
+from SemanticSegLib.logic.TrainingCases import TrainingCases
+from SemanticSegLib.logic.TrainingJob import channelsOf, filesOf, jobOf, keepModel, requireLoss, startFolder, written
 from SemanticSegLib.logic.TrainingRun import TrainingRun
 from semseg_core.cli.options import parse_names, parse_values
-from semseg_core.data.cases import CaseFiles
-from semseg_core.errors import DependencyError, InputError, ModelError, SemSegError
-from semseg_core.files import write_text
+from semseg_core.errors import DependencyError, InputError, SemSegError
 from semseg_core.job import FineTuneJob
-from semseg_core.labels.formats.own_json import to_text
-from semseg_core.models.contents import CARD, WEIGHTS, load_card
-from semseg_core.train.config import Budget, TrainConfig
 from semseg_core.train.events import Event
 
 if TYPE_CHECKING:
@@ -47,12 +41,6 @@ IDLE, PREPARING, TRAINING, FINISHING = "idle", "preparing", "training", "finishi
 
 TURN_S = 0.05
 """Files are written so long before the window is looked after again."""
-
-TREE, MODEL, START = "tree.json", "model", "start"
-"""Places in the job folder."""
-
-MODEL_FILES = (WEIGHTS, CARD)
-"""What makes a model; a training that was cancelled leaves more than that. The card comes last: by it a model is found."""
 
 
 @dataclass(frozen=True)
@@ -167,8 +155,11 @@ class TrainingLogic:
         missing = self._missing()
         return not missing, missing
 
-    def channels(self) -> tuple[str, ...]:
+    def channels(self, startModel: str | None = None) -> tuple[str, ...]:
         """Names of the image channels: the chosen ones, else those of the tree or of the start model; empty for one unnamed.
+
+        Args:
+            startModel: As in `start`.
 
         Raises:
             InputError: If the chosen names are not as many as the image has channels.
@@ -180,7 +171,8 @@ class TrainingLogic:
                 found = _("channels '{names}': the image has {count}; name each channel once, separated by commas")
                 raise InputError(found.format(names=self._parameters.channelNames, count=count))
             return names
-        offered = [self._labels.tree.channels, _channelsOf(self._startFolder(self._parameters.startModel))]
+        start = startFolder(self._models, self._parameters.startModel if startModel is None else startModel)
+        offered = [self._labels.tree.channels, channelsOf(start)]
         return next((names for names in offered if len(names) == count), ())
 
     # What is done
@@ -206,14 +198,15 @@ class TrainingLogic:
         folder = self._runner.newFolder()
         run = TrainingRun(name, folder.path, self._labels.tree)
         try:
-            files = self._files(folder.path, run)
-            self._job = self._jobOf(folder.path, files, self._parameters.startModel if startModel is None else startModel)
+            start = startFolder(self._models, self._parameters.startModel if startModel is None else startModel)
+            files = filesOf(self.cases.all, run)
+            self._job = jobOf(files, run, self._parameters, self.channels(startModel), start)
         except SemSegError:
             folder.remove()
             raise
         self._dropFolder()
         self._folder, self.run, self.result = folder, run, None
-        self._steps = _written([file for case in files for file in case])
+        self._steps = written(files)
         self._setState(PREPARING)
         run.stage = _("Preparing the images")
         self._soon.request()
@@ -277,40 +270,6 @@ class TrainingLogic:
             return str(error)
         return ""
 
-    def _files(self, folder: Path, run: TrainingRun) -> list[list[JobFile]]:
-        """What is to be written for each case; looks at all nodes."""
-        found = []
-        for number, case in enumerate(self.cases.all, start=1):
-            place = f"case{number}"
-            (folder / place).mkdir()
-            files = case.files(place, folder, self._labels.tree, run.tell)
-            run.words.update({file.path: file.words for file in files})
-            found.append(files)
-        return found
-
-    def _jobOf(self, folder: Path, files: list[list[JobFile]], startModel: str) -> FineTuneJob:
-        """The job; writes what is small."""
-        write_text(folder / TREE, to_text(self._labels.tree))
-        start = self._startFolder(startModel)
-        if start is not None:
-            (folder / START).mkdir()
-            for name in MODEL_FILES:
-                shutil.copyfile(start / name, folder / START / name)
-        parameters = self._parameters
-        return FineTuneJob(
-            tree=TREE,
-            cases=tuple(CaseFiles(tuple(file.path for file in case[:-1]), case[-1].path) for case in files),
-            output=MODEL,
-            unknown_values=parse_values(parameters.unknownValues),
-            channels=self.channels(),
-            start=None if start is None else START,
-            config=TrainConfig(
-                loss=None if parameters.loss == "default" else parameters.loss,
-                budget=Budget(seconds=parameters.budgetSeconds),
-                device=parameters.device,
-            ),
-        )
-
     def _prepare(self) -> None:
         """Write files for a moment; start the child when all are there."""
         endsAt = time.monotonic() + TURN_S
@@ -335,49 +294,24 @@ class TrainingLogic:
         self.progressed.emit(self.run)
 
     def _onFinished(self, outcome: Outcome) -> None:
-        model = self._folder.path / MODEL
-        name, message = "", self.run.readable(outcome.message)
-        if outcome.kind == "cancelled":
-            message = _("Cancelled before anything was learned. No model was made.")
-        if outcome.kind in ("done", "cancelled") and (model / CARD).is_file():
-            try:
-                name, message = self._keep(model), ""
-            except SemSegError as error:
-                outcome, message = None, str(error)
-        kind = "failed" if outcome is None else outcome.kind
-        self._end(TrainingResult(kind, name, message, self._folder, "" if outcome is None else outcome.logTail))
-
-    def _keep(self, model: Path) -> str:
-        """Put the model into the store; its name there."""
-        folder = self._models.newFolder(self.run.name)
+        if outcome.kind in ("failed", "crashed"):
+            self._end(TrainingResult(outcome.kind, "", self.run.readable(outcome.message), self._folder, outcome.logTail))
+            return
         try:
-            for name in MODEL_FILES:
-                shutil.move(model / name, folder / name)
-        except OSError as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            found = _("model '{name}': cannot be kept ({reason}); free some disk space and train again")
-            raise InputError(found.format(name=folder.name, reason=error.strerror)) from error
-        self._models.changed.emit()
-        self._parameters.model = folder.name
-        return folder.name
-
-    def _startFolder(self, name: str) -> Path | None:
-        """Where a start model lies, None for none.
-
-        Raises:
-            InputError: If there is no model of this name.
-        """
-        if not name:
-            return None
-        stored = next((model.folder for model in self._models.list() if model.name == name), Path(name))
-        if not (stored / CARD).is_file():
-            raise InputError(_("start model '{name}': it is not there any more; choose another, or none").format(name=name))
-        return stored
+            model = keepModel(self._models, self._folder.path, self.run.name)
+        except SemSegError as error:
+            self._end(TrainingResult("failed", "", str(error), self._folder, outcome.logTail))
+            return
+        if model:
+            self._parameters.model = model
+            self._end(TrainingResult(outcome.kind, model))
+        else:
+            self._end(TrainingResult("cancelled", message=_("Cancelled before anything was learned. No model was made.")))
 
     def _end(self, result: TrainingResult) -> None:
         self._running, self._job, self._steps = None, None, iter(())
         self.result = result
-        if result.kind in ("done", "cancelled"):
+        if result.folder is None:
             self._dropFolder()
         self._setState(IDLE)
         self.finished.emit(result)
@@ -391,39 +325,3 @@ class TrainingLogic:
     def _setState(self, state: str) -> None:
         self._state = state
         self.stateChanged.emit(state)
-
-
-def _written(files: list[JobFile]) -> Iterator[float]:
-    """Writes the files part by part; gives the share of files that are done."""
-    for number, file in enumerate(files):
-        for _part in file.steps:
-            yield number / len(files)
-
-
-def requireLoss(expression: str) -> None:
-    """Refuse what is no expression of losses; names of options and their values are looked at by the child.
-
-    Raises:
-        InputError: If it cannot be read, or names a loss that does not exist.
-    """
-    from semseg_core.losses.catalog import DESCRIPTIONS
-    from semseg_core.losses.expression import parse
-
-    names = [words.name for words in DESCRIPTIONS]
-    for term in parse(expression):
-        if term.name not in names:
-            raise InputError(
-                _("loss '{name}': there is none of this name; the names are {names}").format(
-                    name=term.name, names=", ".join(names)
-                )
-            )
-
-
-def _channelsOf(model: Path | None) -> tuple[str, ...]:
-    """The channels a model takes; empty without one, or where its card cannot be read, which the child says better."""
-    if model is None:
-        return ()
-    try:
-        return load_card(model).channels
-    except ModelError:
-        return ()
