@@ -23,6 +23,7 @@ from SemanticSegLib.nodes.SegmentationNodes import LABEL_MAP, segmentTag
 from SemanticSegLib.nodes.SurfaceNodes import surfacesOf
 from SemanticSegLib.nodes.TreeNodes import treeNodes
 from SemanticSegLib.nodes.VolumeNodes import addVolume, volumeGrid
+from semseg_core.data import answer_paths
 from semseg_core.data.answer_paths import AnswerPaths
 from semseg_core.errors import InputError
 from semseg_core.geometry import Grid
@@ -477,3 +478,19 @@ def test_volumes_are_matched_to_channels_by_name(scene):
         matchChannels(("T1", "FLAIR"), (t1, volume("T1 again"), flair))
     with pytest.raises(InputError, match="no volume is chosen"):
         matchChannels(("T1",), ())
+
+
+def test_a_large_result_is_decided_part_by_part(plain, brain_tree, monkeypatch):
+    node = plain.show(paths_on(plain.volume, brain_tree))
+    monkeypatch.setattr(answer_paths, "CHUNK", 100)
+    monkeypatch.setattr(answer_paths, "CHUNKS_AT_ONCE", 1)
+    monkeypatch.setattr("SemanticSegLib.logic.ShownResult.TURN_S", -1.0)
+    plain.parameters.certainty = 0.7
+    plain.shown.refresh()
+    assert names(node) == ["cortex", "fluid"], "what was shown stays until the new one is there"
+    plain.waits.settle()
+    assert names(node) == ["left", "fluid"]
+    plain.parameters.certainty = 0.0
+    plain.shown.refresh()
+    plain.shown.finish()
+    assert names(node) == ["cortex", "fluid"]

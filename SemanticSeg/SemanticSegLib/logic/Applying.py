@@ -146,6 +146,7 @@ class Applying:
     def _launch(self) -> None:
         count = len(self._targets[self._done].volumes)
         images = tuple(f"image{number}.nrrd" for number in range(count))
+        self._tell(_("Starting"), None)
         self._running = self._runner.start(PredictJob(self._model, images, device=self._device, paths=ANSWERS), self._folder)
         self._running.events.connect(self._onEvent)
         self._running.finished.connect(self._onFinished)
@@ -161,7 +162,13 @@ class Applying:
         if outcome.kind != "done":
             failed = outcome.kind in ("failed", "crashed")
             self._end(
-                Applied(outcome.kind, outcome.message, self._done, outcome.logTail, folder=self._folder if failed else None)
+                Applied(
+                    outcome.kind,
+                    self._readable(outcome.message),
+                    self._done,
+                    outcome.logTail,
+                    folder=self._folder if failed else None,
+                )
             )
             return
         target = self._targets[self._done]
@@ -179,6 +186,13 @@ class Applying:
         seconds = time.monotonic() - self._began
         done = Applied("done", count=self._done, seconds=seconds)
         self._end(Applied("cancelled", _("Cancelled."), self._done) if cancelled else done)
+
+    def _readable(self, message: str) -> str:
+        """A message of the child with the names the user knows in place of files."""
+        message = message.replace(self._model, f"'{Path(self._model).name}'")
+        for number, volume in enumerate(self._targets[self._done].volumes):
+            message = message.replace(f"image{number}.nrrd", f"'{volume.GetName()}'")
+        return message
 
     def _tell(self, stage: str | None, fraction: float | None) -> None:
         if stage is not None:

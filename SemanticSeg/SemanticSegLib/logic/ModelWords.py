@@ -21,7 +21,7 @@ def cardLines(card: ModelCard) -> tuple[tuple[str, str], ...]:
     return (
         (_("Labels"), labels),
         (_("Images"), ", ".join(card.channels)),
-        (_("Orientation"), _("any; the image says where right, front and up are")),
+        (_("Orientation"), _("any; taken from the image")),
         (_("Voxels"), _("works at {size} mm; the result keeps the voxels of the image").format(size=size)),
         (_("Intensities"), "; ".join(_rule(*rule) for rule in rules)),
         (_("Air"), _("gets labels, too") if card.everywhere else _("stays unknown")),

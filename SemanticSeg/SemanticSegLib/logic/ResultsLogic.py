@@ -312,6 +312,7 @@ class ResultsLogic:
         else:
             self._parameters.result = node
         if target.frame is not None:
+            self.shown.finish()
             self._frames = self._frames or ResultFrames(node, volume)
             self._frames.keep(target.frame)
 
@@ -351,4 +352,4 @@ def _resultOf(scene: slicer.vtkMRMLScene, volume: slicer.vtkMRMLVolumeNode) -> s
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:].rstrip(".") + "."
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "…")) else ".")

@@ -5,6 +5,8 @@ Everything here looks at what the model answered once, so nothing waits for the 
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -40,6 +42,9 @@ if TYPE_CHECKING:
     from SemanticSegLib.logic.ScribblesLogic import ScribblesLogic
 
 MODIFIED = vtk.vtkCommand.ModifiedEvent
+
+TURN_S = 0.1
+"""So long is decided before the window is looked after again; 8 million voxels take half of it."""
 
 UNKNOWN_BELOW = 2
 """Labels told under the cursor: the answer and the one above it."""
@@ -80,6 +85,8 @@ class ShownResult:
         self._refreshSoon = soon(self.refresh, 30)
         self._surfacesSoon = soon(self._makeSurface, 0)
         self._readSoon = soon(self.read, 0)
+        self._deciding: Iterator[Answers | None] = iter(())
+        self._decideSoon = soon(self._decide, 0)
         self._kept: slicer.vtkMRMLScalarVolumeNode | None = None
         self._keptObserver = self._parametersObserver = 0
         self._parameters: SemanticSegParameterNode | None = None
@@ -97,7 +104,7 @@ class ShownResult:
 
     def cleanup(self) -> None:
         """Stop observing."""
-        for waiting in (self._refreshSoon, self._readSoon, self._surfacesSoon):
+        for waiting in (self._refreshSoon, self._readSoon, self._decideSoon, self._surfacesSoon):
             waiting.cancel()
         self._forgetParameters()
         self._observe(None)
@@ -202,7 +209,24 @@ class ShownResult:
         self._refreshSoon.cancel()
         if self._paths is None:
             return
-        self._answers = self._paths.decide(self._parameters.certainty, self.level)
+        self._deciding = self._paths.deciding(self._parameters.certainty, self.level)
+        self._decide()
+
+    def finish(self) -> None:
+        """Decide to the end now, where a large result would be shown a moment later."""
+        self._decide(math.inf)
+
+    def _decide(self, until: float | None = None) -> None:
+        until = time.monotonic() + TURN_S if until is None else until
+        for answers in self._deciding:
+            if answers is not None:
+                self._answers = answers
+                self._show()
+            elif time.monotonic() > until:
+                self._decideSoon.request()
+                return
+
+    def _show(self) -> None:
         self._draw()
         if self._parameters.showConfidence:
             self._writeConfidence()
@@ -213,6 +237,8 @@ class ShownResult:
     def read(self) -> None:
         """Read again what is kept, after it was replaced, and show it."""
         self._readSoon.cancel()
+        self._decideSoon.cancel()
+        self._deciding = iter(())
         self._paths = self._answers = None
         if self._node is not None:
             try:
@@ -226,7 +252,7 @@ class ShownResult:
 
     def readout(self, point: tuple[float, float, float]) -> str:
         """What the model says at a point, RAS millimeters: the answer, the label above it, and their probabilities."""
-        voxel = voxelAt(self._node, self._paths, point) if self._paths is not None else ()
+        voxel = voxelAt(self._node, self._paths, point) if self._answers is not None else ()
         if not voxel:
             return ""
         way = self._paths.at(voxel)
@@ -284,7 +310,7 @@ class ShownResult:
 
     def labelAt(self, point: tuple[float, float, float]) -> int:
         """The shown label at a point, RAS millimeters; 0 where there is none."""
-        voxel = voxelAt(self._node, self._paths, point) if self._paths is not None else ()
+        voxel = voxelAt(self._node, self._paths, point) if self._answers is not None else ()
         return int(self._answers.label_ids[voxel]) if voxel else 0
 
     # How

@@ -59,6 +59,7 @@ class ApplyStep:
         self._models = models
         self._dependencies = dependencies
         self._dialog: ModelsDialog | None = None
+        self._missing = ""
         self.widget = slicer.util.loadUI(str(UI))
         layout.addWidget(self.widget)
         self._ui = ui = slicer.util.childWidgetVariables(self.widget)
@@ -98,9 +99,9 @@ class ApplyStep:
     def attempt(self, action: Callable[[], str | None]) -> bool:
         """Do something; say what it has to tell, or why it was refused."""
         try:
-            self._ui.statusLabel.text = action() or ""
+            self._say(action() or "")
         except SemSegError as error:
-            self._ui.statusLabel.text = str(error)
+            self._say(str(error))
             return False
         return True
 
@@ -112,6 +113,11 @@ class ApplyStep:
         self._fillTo()
         self._updateButton()
         self._controls.update()
+
+    def _say(self, words: str) -> None:
+        """Show a line under the button; without words none is there."""
+        self._ui.statusLabel.text = words
+        self._ui.statusLabel.setVisible(bool(words))
 
     # The choices
 
@@ -164,6 +170,7 @@ class ApplyStep:
         for node in nodes:
             item = qt.QListWidgetItem(node.GetName())
             item.setData(qt.Qt.UserRole, node.GetID())
+            item.setToolTip(node.GetName())
             item.setCheckState(qt.Qt.Checked if node.GetID() in ticked else qt.Qt.Unchecked)
             ui.volumesList.addItem(item)
         ui.volumesList.blockSignals(False)
@@ -200,7 +207,10 @@ class ApplyStep:
             self._results.cancel()
             return
         self._errors.clear()
-        self.attempt(lambda: self._results.apply(self._volumes()))
+        try:
+            self._results.apply(self._volumes())
+        except SemSegError as error:
+            self._say(str(error))
 
     # What is heard
 
@@ -214,26 +224,29 @@ class ApplyStep:
             button.toolTip = _("Stop; results of volumes that are done stay")
         else:
             button.toolTip = _("Segment with this model; scribbles stay as they are") if possible else reason
+            if not possible or self._ui.statusLabel.text == self._missing:
+                self._say(reason)
+            self._missing = reason
 
     def _onProgressed(self, applying: Applying) -> None:
         # A bar without an end moves by itself: reading and preparing do not tell how long they take.
         self._ui.progressBar.maximum = 1000 if applying.fraction > 0 else 0
         self._ui.progressBar.value = round(1000 * applying.fraction)
         left = "" if applying.secondsLeft is None else _(", {seconds} s left").format(seconds=round(applying.secondsLeft))
-        self._ui.statusLabel.text = f"{applying.stage}{left}"
+        self._say(f"{applying.stage}{left}")
 
     def _onFinished(self, applied: Applied) -> None:
         if applied.kind in ("failed", "crashed"):
-            self._ui.statusLabel.text = ""
+            self._say("")
             self._errors.show(applied.message, applied.logTail, applied.folder)
         elif applied.kind == "cancelled":
             words = _("Cancelled; {count} volumes were segmented before.").format(count=applied.count)
-            self._ui.statusLabel.text = words if applied.count else _("Cancelled. The earlier result stays.")
+            self._say(words if applied.count else _("Cancelled. The earlier result stays."))
         else:
-            self._ui.statusLabel.text = resultWords(self._results, applied)
+            self._say(resultWords(self._results, applied))
 
     def _onFailed(self, message: str) -> None:
-        self._ui.statusLabel.text = message
+        self._say(message)
 
 
 def resultWords(results: ResultsLogic, applied: Applied) -> str:

@@ -38,7 +38,7 @@ class EvaluationView:
         self._table.header().setSectionResizeMode(1, qt.QHeaderView.ResizeToContents)
         self._table.accessibleName = _("Evaluation")
         self._table.toolTip = _("Dice of 1 is full agreement. Mistakes are told as: truth → answer, number of voxels.")
-        self._table.setMinimumHeight(180)
+        self._table.setMinimumHeight(220)
         box.addWidget(self._table)
         layout.addWidget(self.widget)
         self.widget.hide()
@@ -88,7 +88,7 @@ class EvaluationView:
 
 def percent(share: float) -> str:
     """A share in words; a dash where there is none."""
-    return "–" if math.isnan(share) else f"{100 * share:.1f} %"
+    return "–" if math.isnan(share) else f"{100 * share:.1f}\u00a0%"
 
 
 def number(value: float) -> str:

@@ -42,6 +42,7 @@ class ModelCardView:
         name, text = qt.QLabel(f"{title}:"), qt.QLabel(words)
         for label in (name, text):
             label.setTextFormat(qt.Qt.PlainText)
+            label.alignment = qt.Qt.AlignTop
         text.wordWrap = True
         text.textInteractionFlags = qt.Qt.TextSelectableByMouse
         self._form.addRow(name, text)
