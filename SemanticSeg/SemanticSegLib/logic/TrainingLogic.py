@@ -116,7 +116,7 @@ class TrainingLogic:
         self._soon = soon(self._prepare, 0)
         self._parameters: SemanticSegParameterNode | None = None
         self.cases = TrainingCases(parameters, scribbles)
-        self._sceneObserver = scene.AddObserver(slicer.vtkMRMLScene.NodeRemovedEvent, self._onNodesChanged)
+        self._sceneObserver = scene.AddObserver(slicer.vtkMRMLScene.NodeRemovedEvent, self._onNodeRemoved)
         for signal in (labels.treeChanged, scribbles.countsChanged, models.changed, dependencies.changed):
             signal.connect(self._onChanged)
         self.setParameters(parameters)
@@ -125,7 +125,7 @@ class TrainingLogic:
         """Go on with the choices of another scene; a training that runs is not disturbed."""
         self._forgetParameters()
         self._parameters = parameters
-        self._parametersObserver = parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, self._onNodesChanged)
+        self._parametersObserver = parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, self._onParametersModified)
         self.cases.setParameters(parameters)
         self.changed.emit()
 
@@ -225,9 +225,14 @@ class TrainingLogic:
     def _onChanged(self, *_news: object) -> None:
         self.changed.emit()
 
-    def _onNodesChanged(self, _caller: object, _event: str) -> None:
+    def _onParametersModified(self, _caller: object, _event: str) -> None:
         self.cases.changed.emit()
         self.changed.emit()
+
+    def _onNodeRemoved(self, _caller: object, _event: str) -> None:
+        if self.cases.added:  # the nodes of the volume of the panel are told by the parameters
+            self.cases.changed.emit()
+            self.changed.emit()
 
     def _forgetParameters(self) -> None:
         if self._parameters is not None:
