@@ -16,6 +16,7 @@ import slicerio
 from scipy.ndimage import zoom
 
 from semseg_core.cli.predict import parse_level
+from semseg_core.data.answer_paths import AnswerPaths
 from semseg_core.data.images import read_label_map, read_volume, write_volume
 from semseg_core.errors import InputError
 from semseg_core.geometry import Grid
@@ -89,6 +90,19 @@ def test_confidence_lies_between_nothing_and_certain(applied: Path, phantom_file
     truth = phantom_files.truth
     assert sure[truth > 0].mean() > 0.8
     assert sure[0, 0, 0] == 0.0
+
+
+def test_answers_of_every_certainty_are_written_alone_or_beside_the_result(
+    in_process: Callable, trained, phantom_files, phantom, tmp_path: Path
+) -> None:
+    paths, result = tmp_path / "answers.npz", tmp_path / "out.nii.gz"
+    code, out, err = in_process("predict", trained.folder, phantom_files.image, "--paths", paths, "-o", result)
+    assert code == 0, err
+    assert out == f"Segmentation written to {result} and {paths}.\n"
+    assert AnswerPaths.load(paths, phantom.tree).grid.same_as(phantom.volume.grid, 1e-4)
+    code, _out, err = in_process("predict", trained.folder, phantom_files.image)
+    assert code == 2
+    assert "nothing is to be written" in err
 
 
 def test_a_level_gives_inner_labels_and_auto_backs_off(in_process: Callable, trained, phantom_files, tmp_path: Path) -> None:
