@@ -1,7 +1,7 @@
 """Where to scribble next: the slices on which strokes would tell most, and on each the point to look at first.
 
 With a confidence map, a voxel counts as much as the model is unsure there, more where its answer is a coarse label or one with
-few marks. Without one, labels that have too little come first, then what is imaged and lies far from every stroke.
+few marks. Without one, labels that have too little come first, then what is imaged in the gaps between strokes.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ class _Uncertain(_Field):
 
 
 class _Uncovered(_Field):
-    """What is imaged and far from every stroke."""
+    """What is imaged and lies in the gaps between strokes."""
 
     weight = 0.5  # labels that have too little come first
 
@@ -205,6 +205,8 @@ class _Uncovered(_Field):
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         self.missing = f" Not scribbled yet: {', '.join(names[:NAMED])}{more}." if names else ""
         super().__init__(marks, gain, sizes)
+        if self.distance_mm is not None:  # far off there may be nothing of any label: the neck under a brain
+            self.gain = self.gain * np.exp(-self.distance_mm / self.reach_mm)
 
     def point_in(self, block: tuple[slice, slice, slice]) -> tuple[int, int, int]:
         middles = [(part.start + min(part.stop, count) - 1) // 2 for part, count in zip(block, self.shape, strict=True)]
@@ -277,7 +279,8 @@ def _thin_labels(marks: SparseLabels, tree: LabelTree, voxels: dict[int, int]) -
         if axis is None:  # no other direction to draw in: a slice further on, towards the middle of the volume
             axis, size = axes[0], marks.grid.shape[axes[0]]
             point[axis] = min(max(point[axis] + (1 if point[axis] < size // 2 else -1), 0), size - 1)
-        lack = "one slice only" if min(slices) == 1 and voxels[label.id] >= FEW_VOXELS else f"{voxels[label.id]} voxels only"
+        few = "1 voxel only" if voxels[label.id] == 1 else f"{voxels[label.id]} voxels only"
+        lack = "one slice only" if voxels[label.id] >= FEW_VOXELS else few
         score = 0.5 + 0.5 * FEW_VOXELS / (FEW_VOXELS + voxels[label.id])
         reason = f"{label.name} is scribbled in {lack}; draw it here too."
         found.append(Suggestion(axis, point[axis], (point[0], point[1], point[2]), score, label.id, reason))

@@ -122,6 +122,17 @@ def test_without_a_confidence_map_labels_that_have_too_little_come_first_across_
     assert all(one.score <= 0.5 for one in found[2:])
 
 
+def test_gaps_between_strokes_are_suggested_and_not_the_far_corners_of_the_image(brain_tree):
+    grid = Grid((48, 48, 48), np.eye(4))  # a stroke reaches 3 mm
+    corners = [(k, j, i) for k in (10, 30) for j in (10, 30) for i in (10, 30)]
+    strokes = [(k + n, j + n, i) for k, j, i in corners for n in range(3)]
+    marks = SparseLabels(grid, np.array(strokes), np.array([3, 5] * 12))
+    found = suggest(marks, brain_tree, image=np.ones(grid.shape) + np.arange(48) / 48, count=4)
+    first = found[0]
+    assert 13 <= first.index <= 29
+    assert all(4 <= at <= 38 for one in found for at in one.point)
+
+
 def test_without_any_mark_the_slice_that_shows_most_comes_first(brain_tree):
     image = np.zeros(GRID.shape, dtype=np.float32)
     image[3:13, 6, 3:13] = 100.0  # 100 voxels on one coronal slice
