@@ -20,6 +20,8 @@ from semseg_core.geometry import Grid
 
 install_python_modules()
 
+from mrml.scribble_desk import desk, new_desk, plain  # noqa: E402, F401 - the module needs Slicer's Python
+
 
 @pytest.fixture(autouse=True)
 def vtk_errors() -> Iterator[list[str]]:
