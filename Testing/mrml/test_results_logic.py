@@ -450,6 +450,9 @@ def test_labels_without_codes_are_told_and_still_valid_for_dicom(plain):
     node = plain.show(paths)
     assert labelsWithoutCodes(node) == ("rest",)
     assert exportProblems(node) == ()
+    assert plain.shown.dicomNotes() == (
+        "DICOM: labels without codes would be called tissue (1: rest); choose their terminology in step 1.",
+    )
     segment = node.GetSegmentation().GetSegment("SemanticSeg_3")
     segment.RemoveTag("TerminologyEntry")
     node.GetSegmentation().GetSegment("SemanticSeg_2").SetTag("DICOM.SegmentAlgorithmName", "")

@@ -313,9 +313,8 @@ def test_a_truth_tells_how_good_it_is(applied, desk):
     assert desk.results.evaluating.problem == ""
     expected = (shown_ids(desk) == anatomy()).mean()
     assert desk.results.evaluating.report.tree.accuracy == pytest.approx(expected, abs=1e-6)
-    assert any(
-        label.text.startswith(f"Correct {100 * expected:.1f} %") for label in applied.ui.evaluationBox.findChildren(qt.QLabel)
-    )
+    labels = [label.text for label in applied.ui.evaluationBox.findChildren(qt.QLabel)]
+    assert any(text.startswith(f"Correct {100 * expected:.1f}\u00a0%") for text in labels)
 
 
 # Models

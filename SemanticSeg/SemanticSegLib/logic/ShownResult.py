@@ -15,10 +15,11 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
+from SemanticSegLib.logic.Accepting import chosenMarks
 from SemanticSegLib.logic.Signal import Signal
 from SemanticSegLib.logic.Soon import Soon
 from SemanticSegLib.nodes.ConfidenceOverlay import hideOverlay, showOverlay, writeConfidence
-from SemanticSegLib.nodes.Regions import regionAt
+from SemanticSegLib.nodes.DicomReadiness import exportProblems, labelsWithoutCodes
 from SemanticSegLib.nodes.ResultNodes import (
     SHARES,
     describeResult,
@@ -27,14 +28,12 @@ from SemanticSegLib.nodes.ResultNodes import (
     segmentIds,
     showAnswers,
     voxelAt,
-    worldGrid,
 )
 from SemanticSegLib.nodes.ScribbleNodes import referenceVolume
 from SemanticSegLib.nodes.SurfaceNodes import makeSurfaces, removeSurfaces
 from semseg_core.data.answer_paths import AnswerPaths, Answers
 from semseg_core.errors import InputError, SemSegError
 from semseg_core.labels.tree import LabelTree
-from semseg_core.sparse.scribbles import SparseLabels
 
 if TYPE_CHECKING:
     from SemanticSegLib.logic.LabelsLogic import LabelsLogic
@@ -46,8 +45,11 @@ MODIFIED = vtk.vtkCommand.ModifiedEvent
 TURN_S = 0.1
 """So long is decided before the window is looked after again; 8 million voxels take half of it."""
 
-UNKNOWN_BELOW = 2
+TOLD = 2
 """Labels told under the cursor: the answer and the one above it."""
+
+LISTED = 3
+"""Labels without codes that are named before it is said that there are more."""
 
 
 class ShownResult:
@@ -158,6 +160,15 @@ class ShownResult:
         # Ids alone prove nothing: every tree counts from 1.
         return 2 * sum(label.id in current and current[label.id].name == label.name for label in own) >= len(own)
 
+    def dicomNotes(self) -> tuple[str, ...]:
+        """What keeps the result from being exported as DICOM SEG, and which labels would only be called tissue, in sentences."""
+        if self._node is None:
+            return ()
+        uncoded = labelsWithoutCodes(self._node)
+        named = ", ".join(uncoded[:LISTED]) + ("…" if len(uncoded) > LISTED else "")
+        note = _("DICOM: labels without codes would be called tissue ({count}: {names}); choose their terminology in step 1.")
+        return (*exportProblems(self._node), *((note.format(count=len(uncoded), names=named),) if uncoded else ()))
+
     # How it is looked at
 
     def setCertainty(self, certainty: float) -> None:
@@ -262,7 +273,7 @@ class ShownResult:
         tree = self._looks(self._paths.tree)
         known = [labelId for labelId, _share in way]
         last = known.index(shown) if shown in known else len(way) - 1
-        said = way[max(0, last + 1 - UNKNOWN_BELOW) : last + 1][::-1]
+        said = way[max(0, last + 1 - TOLD) : last + 1][::-1]
         words = " · ".join(f"{tree[labelId].name} {share:.0%}".replace("%", " %") for labelId, share in said)
         return words if shown else _("unknown; most likely {labels}").format(labels=words)
 
@@ -294,19 +305,11 @@ class ShownResult:
             )  # fmt: skip
         wanted = {below.id for labelId in labelIds if labelId in tree for below in tree.subtree(labelId)}
         wanted &= {label.id for label in self._labels.tree} & set(self._answers.voxels)
-        ids = self._answers.label_ids
-        table = np.zeros(max(label.id for label in tree) + 1, dtype=bool)
-        table[list(wanted)] = True
-        mask = table[ids]
+        certain = None
         if minConfidence > 0.0:
-            mask &= self._paths.confidence(self._parameters.certainty, self.level) >= np.float32(minConfidence - 1e-6)
-        if point is not None:
-            voxel = voxelAt(self._node, self._paths, point)
-            mask = regionAt(mask, voxel) if voxel else np.zeros_like(mask)
-        if not mask.any():
-            raise InputError(_("scribbles: no shown answer of these labels is that certain; lower the confidence"))
-        indices = np.argwhere(mask)
-        return self._scribbles.addMarks(SparseLabels(worldGrid(self._node, self._paths), indices, ids[tuple(indices.T)]))
+            confidence = self._paths.confidence(self._parameters.certainty, self.level)
+            certain = confidence >= np.float32(minConfidence - 1e-6)
+        return self._scribbles.addMarks(chosenMarks(self._node, self._paths, self._answers, wanted, certain, point))
 
     def labelAt(self, point: tuple[float, float, float]) -> int:
         """The shown label at a point, RAS millimeters; 0 where there is none."""

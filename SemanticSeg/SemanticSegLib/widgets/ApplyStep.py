@@ -253,5 +253,7 @@ def resultWords(results: ResultsLogic, applied: Applied) -> str:
     """What came of a run that ended well, in a line."""
     if applied.count > 1:
         return _("{count} volumes were segmented.").format(count=applied.count)
-    labels = len(results.shown.answers.voxels) if results.shown.answers is not None else 0
+    if results.shown.answers is None:  # a large one is still being drawn
+        return _("Done in {seconds} s.").format(seconds=round(applied.seconds))
+    labels = len(results.shown.answers.voxels)
     return _("Done: {count} labels in {seconds} s.").format(count=labels, seconds=round(applied.seconds))

@@ -22,10 +22,14 @@ class ModelCardView:
         self._form.setContentsMargins(12, 0, 0, 0)
         self._form.setVerticalSpacing(2)
         self._rows: list[qt.QLabel] = []
+        self._shown: StoredModel | None = None
         layout.addWidget(self.widget)
 
     def show(self, model: StoredModel | None) -> None:
         """Show a model's card, or why it cannot be read."""
+        if model == self._shown:
+            return
+        self._shown = model
         for label in self._rows:
             self._form.removeWidget(label)
             label.deleteLater()

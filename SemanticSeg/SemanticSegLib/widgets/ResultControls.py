@@ -90,6 +90,9 @@ class ResultControls:
         ui.confidenceCheck.checked = parameters.showConfidence
         ui.surfacesCheck.checked = parameters.show3D
         ui.truthSelector.setCurrentNode(parameters.truth)
+        notes = self._shown.dicomNotes()
+        ui.codesLabel.text = "\n".join(notes)
+        ui.codesLabel.setVisible(bool(notes))
         self._updateEvaluate()
 
     # How it is looked at
