@@ -1,7 +1,7 @@
 """Keys while scribbling, and only then: one hand on the mouse, the other one here.
 
 Q, W, Z, Y, -, + and Esc mean what they mean in Slicer's own Segment Editor, whose keys are off while another module is shown.
-C, E and N are free in Slicer 5.12: its slice views take the arrows, B, F, G, R, V, the brackets and braces.
+C, E and N are free in Slicer 5.12: its slice views take the arrows, B, F, G, R, T, V, brackets and braces.
 """
 
 from __future__ import annotations
