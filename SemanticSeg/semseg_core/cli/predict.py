@@ -8,6 +8,7 @@ from collections.abc import Callable
 from semseg_core.data.cases import split_images
 from semseg_core.errors import InputError
 from semseg_core.job import PredictJob
+from semseg_core.models.contents import load_card
 from semseg_core.train.events import EventSink
 
 AUTO_CONFIDENCE = 0.5
@@ -30,7 +31,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="tree level of the answers; auto backs off to the deepest label that is certain enough (default: leaf)",
     )
     parser.add_argument(
-        "--min-confidence", type=float, metavar="P", help="below this probability a voxel is unknown (default: 0; auto: 0.5)"
+        "--min-confidence",
+        type=parse_confidence,
+        metavar="P|auto",
+        help="below this probability a voxel is unknown; auto takes what the model found on held-back strokes "
+        "(default: 0, with --level auto 0.5)",
     )
     parser.add_argument("--confidence", metavar="OUT2", help="write the confidence map here")
     parser.add_argument("--paths", metavar="FILE.npz", help="write the answers of every certainty here, for the Slicer panel")
@@ -40,13 +45,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace, on_event: EventSink, cancelled: Callable[[], bool]) -> None:
     """Apply and tell where the result is."""
-    default = AUTO_CONFIDENCE if arguments.level == "auto" else 0.0
     PredictJob(
         model=arguments.model,
         images=arguments.images,
         output=arguments.output,
         level=arguments.level,
-        min_confidence=default if arguments.min_confidence is None else arguments.min_confidence,
+        min_confidence=_min_confidence(arguments),
         confidence=arguments.confidence,
         device=arguments.device,
         paths=arguments.paths,
@@ -67,3 +71,32 @@ def parse_level(text: str) -> int | str:
     if not (text.isascii() and text.isdigit()):
         raise InputError(f"level '{text}': give a number, leaf or auto")
     return int(text)
+
+
+def parse_confidence(text: str) -> float | str:
+    """A probability, or `auto`.
+
+    Raises:
+        InputError: If it is neither.
+    """
+    if text == "auto":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"minimum confidence '{text}': give a probability within 0…1, or auto") from None
+
+
+def _min_confidence(arguments: argparse.Namespace) -> float:
+    """What was asked for, or the model's recommendation for the level; for `--level auto` that of the leaves."""
+    if arguments.min_confidence is None:
+        return AUTO_CONFIDENCE if arguments.level == "auto" else 0.0
+    if arguments.min_confidence != "auto":
+        return arguments.min_confidence
+    found = load_card(arguments.model).training.get("min_confidence")
+    if not isinstance(found, dict) or not isinstance(found.get("leaf"), float):
+        raise InputError(
+            f"model {arguments.model}: no strokes were held back in its training, so it recommends no minimum confidence; "
+            "give a number"
+        )
+    return found.get(str(arguments.level), found["leaf"])

@@ -70,6 +70,7 @@ class TrainingState:
         best_score: Highest mean held-back Dice over levels so far; -1 before the first.
         best_step: Step of `best`.
         dice: Last held-back Dice by level, from before those strokes were trained on.
+        thresholds: Recommended least confidence by level, from those strokes at that time.
         averaged_from: Step at which the average was begun, anew where the marks have changed.
     """
 
@@ -85,6 +86,7 @@ class TrainingState:
     best_score: float = -1.0
     best_step: int = 0
     dice: dict[str, float] = field(default_factory=dict)
+    thresholds: dict[str, float] = field(default_factory=dict)
     averaged_from: int = 0
 
 
@@ -267,4 +269,5 @@ def _keep(state: TrainingState, scorer: HeldBackScorer, on_event: EventSink) -> 
         state.best.load_state_dict(state.average.state_dict())
     if dice:
         state.best_score, state.dice = max(score, state.best_score), dice
+        state.thresholds = scorer.thresholds(state.average)
         on_event(Score(state.step, state.loss, dice, keep))

@@ -1,4 +1,4 @@
-"""Dice on held-back strokes, level by level, while training; scored as `semseg evaluate` scores."""
+"""What held-back strokes tell while training, level by level: Dice as `semseg evaluate` has it, and a confidence to ask for."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import math
 import numpy as np
 import torch
 
-from semseg_core.labels.tree import LabelTree
+from semseg_core.labels.encode import level_of_leaves
+from semseg_core.labels.tree import Label, LabelTree
 from semseg_core.metrics.confusion import confusion_table
 from semseg_core.metrics.overlap import dice, means_by_level
+from semseg_core.metrics.unknown import keeping_threshold
 from semseg_core.models.network import PointNetwork
 
 
@@ -32,10 +34,34 @@ class HeldBackScorer:
         """Mean Dice by level ("1", "2", …, "leaf") over the labels among marks or answers; empty when nothing was held back."""
         if not len(self._features):
             return {}
-        network.eval()
-        with torch.inference_mode():
-            leaves = network(network.standardize(self._features)).argmax(dim=1).cpu().numpy()
+        leaves = self._probabilities(network).argmax(dim=1).cpu().numpy()
         table = confusion_table(self._truth, self._leaves[leaves], self._tree, within_truth=True)
         scores = means_by_level(dice(table), self._tree)
         deepest = str(self._tree.height)  # the same as "leaf"
         return {level: value for level, value in scores.items() if level != deepest and math.isfinite(value)}
+
+    def thresholds(self, network: PointNetwork) -> dict[str, float]:
+        """By level, the greatest least confidence that keeps 95 % of the right answers; only levels at which marks are known."""
+        probabilities = self._probabilities(network)
+        found = {}
+        for level in range(1, self._tree.height + 1):
+            cut = self._tree.level_cut(level)
+            under = torch.from_numpy(level_of_leaves(self._tree, level)).to(probabilities.device)
+            masses = probabilities.new_zeros(len(probabilities), len(cut)).index_add_(1, under, probabilities)
+            confidence, answers = (part.cpu().numpy() for part in masses.max(dim=1))
+            known = {label_id: self._place(cut, label_id) for label_id in np.unique(self._truth).tolist()}
+            truth = np.array([known[label_id] for label_id in self._truth.tolist()])
+            told = truth >= 0  # a mark above the cut does not say which of its labels is right
+            if told.any():
+                name = "leaf" if level == self._tree.height else str(level)
+                found[name] = keeping_threshold(confidence[told], (answers == truth)[told])
+        return found
+
+    def _probabilities(self, network: PointNetwork) -> torch.Tensor:
+        network.eval()
+        with torch.inference_mode():
+            return network(network.standardize(self._features)).softmax(dim=1)
+
+    def _place(self, cut: tuple[Label, ...], label_id: int) -> int:
+        """Index of the label of a cut that covers a label; -1 where none does."""
+        return next((index for index, label in enumerate(cut) if self._tree.covers(label.id, label_id)), -1)

@@ -29,6 +29,7 @@ from semseg_core.labels.formats.own_json import to_text
 from semseg_core.labels.tree import LabelTree
 from semseg_core.losses.catalog import DEFAULT_LOSS
 from semseg_core.losses.table import build_loss
+from semseg_core.metrics.unknown import KEPT_RIGHT
 from semseg_core.models.card import ModelCard
 from semseg_core.models.directory import CARD, load_model, require_model_directory, save_model
 from semseg_core.models.model import Model
@@ -232,6 +233,8 @@ def _summary(
         "planned_steps": state.planned_steps,
         "best_step": state.best_step,
         "held_back_dice": {level: round(value, 4) for level, value in state.dice.items()},
+        "min_confidence": state.thresholds,
+        "min_confidence_keeps": KEPT_RIGHT,
         "seconds": round(state.seconds, 1),
         "device": device.type,
         "threads": torch.get_num_threads(),

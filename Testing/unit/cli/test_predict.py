@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -20,6 +22,8 @@ from semseg_core.data.answer_paths import AnswerPaths
 from semseg_core.data.images import read_label_map, read_volume, write_volume
 from semseg_core.errors import InputError
 from semseg_core.geometry import Grid
+from semseg_core.models.contents import load_card
+from semseg_core.models.directory import CARD
 from semseg_core.train.events import Done, Stage, from_line
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows cannot interrupt one process from another")
@@ -176,3 +180,36 @@ def test_a_level_is_a_number_leaf_or_auto(text: str, level: int | str) -> None:
 def test_any_other_level_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="give a number, leaf or auto"):
         parse_level(text)
+
+
+def test_the_model_recommends_the_confidence_to_ask_for(in_process: Callable, trained, phantom_files, tmp_path: Path) -> None:
+    recommended = load_card(trained.folder).training["min_confidence"]
+    assert set(recommended) == {"1", "leaf"}
+    assert all(0.3 < threshold <= 1.0 for threshold in recommended.values())
+
+    def run(*options: object) -> np.ndarray:
+        code, _, err = in_process("predict", trained.folder, phantom_files.image, *options, "-o", tmp_path / "out.nii.gz")
+        assert code == 0, err
+        return read_label_map(tmp_path / "out.nii.gz").array
+
+    found = run("--min-confidence", "auto")
+    assert (found == run("--min-confidence", recommended["leaf"])).all()
+    assert 0 < ((found == 0) & (phantom_files.truth > 0)).sum() < 0.3 * (phantom_files.truth > 0).sum()
+    sides = run("--min-confidence", "auto", "--level", 1)
+    assert (sides == run("--min-confidence", recommended["1"], "--level", 1)).all()
+
+
+def test_a_model_without_held_back_strokes_recommends_nothing(
+    in_process: Callable, trained, phantom_files, tmp_path: Path
+) -> None:
+    shutil.copytree(trained.folder, tmp_path / "model")
+    card = json.loads((tmp_path / "model" / CARD).read_text(encoding="utf-8"))
+    card["training"]["min_confidence"] = {}
+    (tmp_path / "model" / CARD).write_text(json.dumps(card), encoding="utf-8")
+    options = ("--min-confidence", "auto", "-o", tmp_path / "out.nii.gz")
+    code, _, err = in_process("predict", tmp_path / "model", phantom_files.image, *options)
+    assert code == 2
+    assert "recommends no minimum confidence; give a number" in err
+    code, _, err = in_process("predict", tmp_path / "model", phantom_files.image, "--min-confidence", "much", *options[2:])
+    assert code == 2
+    assert "minimum confidence 'much': give a probability within 0…1, or auto" in err

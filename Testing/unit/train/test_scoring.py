@@ -54,3 +54,15 @@ def test_a_mark_on_an_inner_label_counts_down_to_its_own_level(brain_tree: Label
 def test_nothing_held_back_scores_nothing(brain_tree: LabelTree) -> None:
     scorer = HeldBackScorer(torch.zeros(0, 1), torch.zeros(0, dtype=torch.int64), brain_tree)
     assert scorer(Answers()) == {}
+
+
+def test_the_recommended_confidence_keeps_the_right_answers_of_each_level(brain_tree: LabelTree) -> None:
+    class Doubtful(Answers):
+        def forward(self, rows: torch.Tensor) -> torch.Tensor:
+            return rows.log()
+
+    # Cortex, white matter, right, fluid: right, right, wrong within the group, and a mark that is known on level 1 only.
+    probabilities = torch.tensor([[0.7, 0.1, 0.1, 0.1], [0.2, 0.6, 0.1, 0.1], [0.4, 0.3, 0.2, 0.1], [0.25, 0.24, 0.3, 0.21]])
+    targets = torch.tensor([brain_tree.position(label_id) for label_id in (3, 4, 4, 2)])
+    found = HeldBackScorer(probabilities, targets, brain_tree).thresholds(Doubtful())
+    assert found == {"1": pytest.approx(0.49), "leaf": pytest.approx(0.6)}

@@ -1,0 +1,49 @@
+"""Rejection of what was never seen, by hand and against brute force."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from semseg_core.metrics.unknown import auroc, keeping_threshold, rejection_curve
+
+CONFIDENCE = np.array([0.9, 0.8, 0.6, 0.4, 0.7, 0.3])
+RIGHT = np.array([True, True, False, True, False, False])
+KNOWN = np.array([True, True, True, True, False, False])
+
+
+def test_a_curve_by_hand() -> None:
+    curve = rejection_curve(CONFIDENCE, RIGHT, KNOWN)
+    assert curve.at(0.0) == (0.75, 1.0, 0.0)
+    assert curve.at(0.5) == (0.5, 0.75, 0.5)
+    assert curve.at(0.75) == (0.5, 0.5, 1.0)
+    assert curve.at(1.0) == (0.0, 0.0, 1.0)
+    assert curve.auroc == pytest.approx(6 / 8)  # 0.9 and 0.8 beat both, 0.6 and 0.4 beat 0.3
+    assert curve.best_threshold() == pytest.approx(0.71)  # accuracy 1/2, recall 1; below, 1.25 at most
+
+
+def test_confidence_that_is_reached_exactly_is_enough() -> None:
+    curve = rejection_curve(np.array([0.5, 1.0 - 1e-7, 0.2]), np.array([True, True, False]), np.array([True, True, False]))
+    assert curve.at(0.5)[0] == 1.0
+    assert curve.at(1.0)[0] == 0.5
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=20), st.lists(st.integers(0, 6), min_size=1, max_size=20))
+def test_auroc_is_the_share_of_pairs(known: list[int], unknown: list[int]) -> None:
+    pairs = [(a > b) + 0.5 * (a == b) for a in known for b in unknown]
+    assert auroc(np.array(known), np.array(unknown)) == pytest.approx(np.mean(pairs))
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=50), st.floats(0.05, 1))
+def test_the_asked_part_of_right_answers_is_kept(rows: list[tuple[float, bool]], kept: float) -> None:
+    confidence, right = (np.array(column) for column in zip(*rows, strict=True))
+    threshold = keeping_threshold(confidence, right, kept)
+    assert 0.0 <= threshold <= 1.0
+    if right.any():
+        assert (confidence[right] >= threshold).mean() >= kept - 1e-9
+
+
+def test_no_right_answer_recommends_nothing() -> None:
+    assert keeping_threshold(np.array([0.9]), np.array([False])) == 0.0
