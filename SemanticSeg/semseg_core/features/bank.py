@@ -17,7 +17,7 @@ from semseg_core.data.resample import Box, anatomical_grid, are_parallel, box_po
 from semseg_core.data.volume import Volume
 from semseg_core.errors import CancelledError
 from semseg_core.features.anatomy import BodyFrame, foreground_mask, is_masked
-from semseg_core.features.layout import LEVELS, OFFSETS, WIDE_SCALE
+from semseg_core.features.layout import LEVELS, MAPS_PER_CHANNEL, OFFSETS, WIDE_SCALE
 from semseg_core.geometry import Grid
 
 
@@ -87,6 +87,14 @@ class FeatureBank:
             return asked, self.sample(points[asked])
         parts = [sample_box(level.maps, level.grid, grid, box)[:, asked] for level in (*self.levels, self.depth)]
         return asked, torch.cat([*parts, self.body_coordinates(points[asked]).T]).T
+
+    def brightness(self, grid: Grid, box: Box, channel: int) -> torch.Tensor:
+        """The image itself at the voxels of a box, (P,), as the finest level has it."""
+        finest = self.levels[0]
+        image = finest.maps[len(MAPS_PER_CHANNEL) * channel][None]
+        if are_parallel(finest.grid, grid):
+            return sample_box(image, finest.grid, grid, box)[0]
+        return sample_linear(image, finest.grid, box_points(grid, box, image.device))[:, 0]
 
     def inside(self, points_ras: torch.Tensor) -> torch.Tensor:
         """Whether points lie in the body, (N,) bool."""

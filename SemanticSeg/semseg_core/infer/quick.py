@@ -1,7 +1,8 @@
 """A whole volume in a fraction of the time: every second voxel along each axis first, then only what these leave open.
 
-A voxel between lattice voxels that agree, each with enough certainty, takes their answer. All others are asked as usual, so
-borders and doubtful places are exact, and only the inside of large structures is filled in.
+A voxel between lattice voxels that agree, each with enough certainty, takes their answer. All others are asked as usual, and so
+are those whose brightness is not what its neighbors on the lattice let expect: a vessel of one voxel's width is not lost. So
+borders, doubtful places and small things are exact, and only the inside of large structures is filled in.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import torch
 
 from semseg_core.geometry import Grid
 from semseg_core.infer.applier import Applier, slabs
@@ -18,6 +20,12 @@ CERTAIN = 0.8
 
 On 192³ voxels with 10 classes 8 of 100 000 answers in the body then differ from the exact ones, for half the time.
 """
+
+SURPRISE = 4.0
+"""Deviations from the brightness between neighbors, as multiples of the usual one, from which a voxel is asked."""
+
+SAMPLED = 7
+"""Every so many voxels tell what is usual."""
 
 COARSE_SHARE = 0.2
 """Part of the time that the lattice takes, about."""
@@ -59,6 +67,7 @@ def answer_quickly(
     label_ids, confidence = answer_exactly(applier.on(lattice), lambda done: on_fraction(COARSE_SHARE * done), cancelled)
     for axis, size in enumerate(grid.shape):
         label_ids, confidence = _between(label_ids, confidence, axis, size)
+    label_ids[_surprising(applier)] = OPEN
     for box in slabs(grid):
         (start, stop), *_ = box
         asked = label_ids[start:stop] == OPEN
@@ -81,6 +90,26 @@ def _between(label_ids: np.ndarray, confidence: np.ndarray, axis: int, size: int
     inner = _along(axis, slice(1, 2 * settled.shape[axis], 2))
     wide_ids[inner], wide_confidence[inner] = settled, (confidence[lower] + confidence[upper]) / 2
     return wide_ids, wide_confidence
+
+
+def _surprising(applier: Applier) -> np.ndarray:
+    """Where the image differs from the mean of its neighbors on the lattice by far more than usual, (D, H, W) bool."""
+    grid = applier.grid
+    found = np.zeros(grid.shape, dtype=bool)
+    for channel in range(applier.bank.channel_count):
+        parts = [applier.bank.brightness(grid, box, channel) for box in slabs(grid)]
+        image = torch.cat(parts).cpu().numpy().reshape(grid.shape)
+        expected = image[::2, ::2, ::2]
+        for axis, size in enumerate(grid.shape):
+            wide = np.repeat(expected, 2, axis)[_along(axis, slice(size))]
+            inner = _along(axis, slice(1, 2 * expected.shape[axis] - 1, 2))
+            wide[inner] = (expected[_along(axis, slice(None, -1))] + expected[_along(axis, slice(1, None))]) / 2
+            expected = wide
+        deviation = np.abs(image - expected)
+        shown = image > image.min()  # what a mask left over
+        usual = np.median(deviation[shown][::SAMPLED]) if shown.any() else 0.0
+        found |= deviation > SURPRISE * 1.4826 * usual  # of a normal distribution, the median's share of the deviation
+    return found
 
 
 def _along(axis: int, part: slice) -> tuple[slice, ...]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from semseg_core.data.intensity import normalize
+from semseg_core.data.volume import Volume
 from semseg_core.errors import CancelledError
 from semseg_core.features.bank import build_feature_bank
 from semseg_core.geometry import Grid
@@ -54,6 +55,29 @@ def test_where_nothing_is_certain_everything_is_asked(applier: Applier, exact: t
     label_ids, confidence = answer_quickly(applier)
     assert (label_ids == exact[0]).mean() > 0.9999
     np.testing.assert_allclose(confidence, exact[1], atol=1e-3)
+
+
+def test_a_line_of_one_voxel_between_the_lattice_is_not_lost(trained, phantom) -> None:
+    array = phantom.volume.array.copy()
+    array[0] = np.where(phantom.truth > 0, np.where(array[0] > 155, 200.0, 110.0), 5.0)
+    array[0, 5:23, 17, 17] = 600.0  # odd along both axes across it, so no lattice voxel touches it
+    model = load_model(trained.folder)
+    bank = build_feature_bank(normalize(Volume(array, phantom.volume.grid, ("image",)), model.card.rules), model.card.spacing_mm)
+
+    class Bright(torch.nn.Module):
+        """Tells what is brighter than all tissue, whatever lies around, from the rest."""
+
+        def standardize(self, features: torch.Tensor) -> torch.Tensor:
+            return features
+
+        def forward(self, features: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.one_hot((features[:, 0] > 1.3).long(), 4) * 20.0
+
+    applier = Applier(bank, Bright(), build_decoder(phantom.tree), phantom.volume.grid, everywhere=False)
+    exact, found = answer_exactly(applier)[0], answer_quickly(applier)[0]
+    line = exact == phantom.tree.leaves[1].id
+    assert line[:, 17, 17].sum() > 10
+    assert (found == exact)[line].all()
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (2, 1, 3), (1, 5, 4)])
