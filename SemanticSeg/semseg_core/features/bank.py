@@ -21,6 +21,10 @@ from semseg_core.features.layout import LEVELS, MAPS_PER_CHANNEL, OFFSETS, WIDE_
 from semseg_core.geometry import Grid
 
 
+FEW = 0.25
+"""Part of a box below which its voxels are quicker described point by point."""
+
+
 @dataclass(frozen=True, eq=False)
 class Level:
     """One scale of the pyramid: maps (M, D, H, W) on a grid."""
@@ -83,7 +87,7 @@ class FeatureBank:
                 asked = asked[sample_box(body.maps, body.grid, grid, box)[0, asked] >= 0.5]
             else:
                 asked = asked[self.inside(points[asked])]
-        if not parallel:
+        if not parallel or len(asked) < FEW * len(points):
             return asked, self.sample(points[asked])
         parts = [sample_box(level.maps, level.grid, grid, box)[:, asked] for level in (*self.levels, self.depth)]
         return asked, torch.cat([*parts, self.body_coordinates(points[asked]).T]).T
