@@ -1,14 +1,13 @@
 """The module as Slicer sees it: its title and texts, its widget's life, its self test. The work is done in `semseg_core`."""
 
 import importlib
-import importlib.metadata
 import sys
 
-import qt
 import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import ScriptedLoadableModule, ScriptedLoadableModuleTest, ScriptedLoadableModuleWidget
+from slicer.util import VTKObservationMixin
 
 PACKAGES = ("SemanticSegLib", "semseg_core")
 
@@ -34,21 +33,48 @@ class SemanticSeg(ScriptedLoadableModule):
             " region-specific loss for improved medical image segmentation (IEEE TPAMI 2023); Usman et al., Multimodal HIE lesion"
             " segmentation in neonates: a comparative study of loss functions (arXiv 2502.09148)."
         )
+        slicer.app.connect("startupCompleted()", registerSampleVolumes)
 
 
-class SemanticSegWidget(ScriptedLoadableModuleWidget):
-    """Says what is installed and how to run the command line; the panel is not part of this version."""
+def registerSampleVolumes():
+    """Offer volumes to try the module with; nothing is downloaded before the user asks for one."""
+    from SemanticSegLib.logic.SampleVolumes import registerSampleVolumes
+
+    registerSampleVolumes()
+
+
+class SemanticSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The life of the panel: set up, entered, left, reloaded, and told of the scene."""
+
+    def __init__(self, parent=None):
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.logic = None
+        self.panel = None
 
     def setup(self):
         ScriptedLoadableModuleWidget.setup(self)
-        self.statusLabel = qt.QLabel(self.statusText())
-        self.statusLabel.wordWrap = True
-        self.statusLabel.textInteractionFlags = qt.Qt.TextSelectableByMouse
-        self.layout.addWidget(self.statusLabel)
-        self.layout.addStretch(1)
+        from SemanticSegLib.logic.Logic import SemanticSegLogic
+        from SemanticSegLib.widgets.Panel import Panel
+
+        self.logic = SemanticSegLogic()
+        self.panel = Panel(self.logic, self.layout)
+        scene = slicer.mrmlScene
+        self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(scene, scene.EndCloseEvent, self.onSceneChanged)
+        self.addObserver(scene, scene.StartImportEvent, self.onSceneStartClose)
+        self.addObserver(scene, scene.EndImportEvent, self.onSceneChanged)
 
     def enter(self):
-        self.statusLabel.text = self.statusText()
+        self.panel.enter()
+
+    def exit(self):
+        self.panel.exit()
+
+    def cleanup(self):
+        self.removeObservers()
+        self.panel.cleanup()
+        self.logic.cleanup()
 
     def onReload(self):
         """Forget both packages, so that Slicer's own reload reads all of the module's files anew."""
@@ -57,25 +83,14 @@ class SemanticSegWidget(ScriptedLoadableModuleWidget):
         importlib.invalidate_caches()
         ScriptedLoadableModuleWidget.onReload(self)
 
-    def statusText(self):
-        """What this version does, which packages are installed, and how the command line is started, as HTML."""
-        states = [f"<li>{name}: {installedVersion(name) or _('not installed')}</li>" for name in ("torch", "safetensors", "tqdm")]
-        paragraphs = (
-            _("This version works from the command line; it has no panel yet. For research use, not a medical device."),
-            _("Label trees and scribbles need no further package. Training and applying need:") + f"<ul>{''.join(states)}</ul>",
-            _("Install PyTorch with the module PyTorch Utils, the others in the Python console:")
-            + "<br><code>slicer.util.pip_install('safetensors tqdm')</code>",
-            _("Then, in a terminal:") + f'<br><code>"{slicer.app.slicerHome}/bin/PythonSlicer" -m semseg_core --help</code>',
-        )
-        return "".join(f"<p>{paragraph}</p>" for paragraph in paragraphs)
+    def onSceneStartClose(self, _caller, _event):
+        """The scene is about to be closed or loaded."""
+        self.panel.leaveScene()
 
-
-def installedVersion(package):
-    """The version of an installed package, without importing it; empty if there is none."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
+    def onSceneChanged(self, _caller, _event):
+        """The scene was closed or loaded."""
+        self.logic.readScene()
+        self.panel.readScene()
 
 
 class SemanticSegTest(ScriptedLoadableModuleTest):
