@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import slicer
+import slicer.util
 from PySide6 import QtCore, QtWidgets
 
 from .application import Module
@@ -74,18 +75,17 @@ class Panel:
 
     def enter(self) -> None:
         """The user switches to the module."""
-        if hasattr(self.widget, "enter"):
-            self.widget.enter()
+        slicer.util.selectModule(self.name)
         QtWidgets.QApplication.processEvents()
 
     def exit(self) -> None:
         """The user switches to another module."""
-        if hasattr(self.widget, "exit"):
-            self.widget.exit()
+        slicer.util.selectModule("Volumes")
         QtWidgets.QApplication.processEvents()
 
     def close(self) -> None:
-        """The application quits: the module is told, then its widgets go."""
+        """The application quits: the module is left and told, then its widgets go."""
+        slicer.util.selectModule("")
         slicer.app.moduleManager().moduleAboutToBeUnloaded.emit(self.name)
         delattr(slicer.modules, self.name.lower())
         delattr(slicer.modules, f"{self.name}Widget")

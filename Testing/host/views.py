@@ -6,6 +6,7 @@ import slicer
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from .boot import Core
+from .pythonqt import imitation
 from .ui_loader import register_widget
 
 
@@ -22,15 +23,33 @@ class qSlicerMainWindow(QtWidgets.QMainWindow):  # noqa: N801
         return self._selector
 
 
+@imitation
 class _ModuleSelector(QtCore.QObject):
-    """`selected` keeps the modules that were asked for."""
+    """Shows one module at a time, and tells the panels of scripted ones; Slicer's own have none here."""
+
+    moduleSelected = QtCore.Signal(str)
 
     def __init__(self, parent: QtCore.QObject) -> None:
         super().__init__(parent)
-        self.selected: list[str] = []
+        self._selected = ""
 
     def selectModule(self, name: str) -> None:
-        self.selected.append(name)
+        """Switch to a module, or to none for an empty name."""
+        if name == self._selected:
+            return
+        _tell(self._selected, "exit")
+        self._selected = name
+        _tell(name, "enter")
+        self.moduleSelected.emit(name)
+
+    selectedModule = QtCore.Property(str, lambda self: self._selected, selectModule)
+
+
+def _tell(moduleName: str, what: str) -> None:
+    """Call `enter` or `exit` of a scripted module's widget, where it has one."""
+    representation = getattr(slicer.modules, moduleName.lower()).widgetRepresentation() if moduleName else None
+    if representation is not None and hasattr(representation.self(), what):
+        getattr(representation.self(), what)()
 
 
 @register_widget
