@@ -20,7 +20,6 @@ from semseg_core.features.anatomy import BodyFrame, foreground_mask, is_masked
 from semseg_core.features.layout import LEVELS, MAPS_PER_CHANNEL, OFFSETS, WIDE_SCALE
 from semseg_core.geometry import Grid
 
-
 FEW = 0.25
 """Part of a box below which its voxels are quicker described point by point."""
 

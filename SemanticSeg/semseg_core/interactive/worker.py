@@ -31,8 +31,8 @@ from semseg_core.models.directory import CARD, load_model, require_model_directo
 from semseg_core.sparse.scribbles import SparseLabels
 from semseg_core.train.events import Answer, EventSink, Note, Progress, Stage, View
 
-FIRST_VIEW_S = 0.15
-"""Training before the first view of a refinement: some ten steps, after which a correction shows."""
+FIRST_VIEW_S, FIRST_VIEW_STEPS = 0.15, 8
+"""Training before the first view of a refinement, at least: after so many steps a correction shows, on a busy machine too."""
 
 REPORT_EVERY_S = 0.25
 
@@ -140,12 +140,12 @@ class Worker:
         session = self._require_session()
         boxes = [session.slice_box(*place) for place in request.slices]  # a wrong one is told before any work
         begun = reported = time.monotonic()
-        view_s, shown = FIRST_VIEW_S, 0
+        first_view, view_s, shown = session.steps + FIRST_VIEW_STEPS, FIRST_VIEW_S, 0
 
         def on_fraction(fraction: float) -> None:
             nonlocal reported, view_s, shown
             now = time.monotonic()
-            if boxes and now - begun >= view_s and fraction < 1.0:
+            if boxes and now - begun >= view_s and session.steps >= first_view and fraction < 1.0:
                 shown += 1
                 path = self._write_slices(f"slices-{request.id}-{shown}.npz", request)
                 self._on_event(View(request.id, str(path), session.steps))
