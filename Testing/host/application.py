@@ -10,7 +10,7 @@ from typing import Any
 import slicer
 from PySide6 import QtCore, QtWidgets
 
-from . import boot, subject_hierarchy
+from . import boot, scene_watch, subject_hierarchy
 from .pythonqt import imitation
 from .views import LayoutManager, qSlicerMainWindow
 
@@ -187,5 +187,6 @@ class Application:
     def end(self) -> None:
         """Close the scene, which calls every observer that was left behind."""
         self.app._window = self.app._layoutManager = None
+        scene_watch.forget_dead()
         self.core.scene.Modified()
         boot.empty(self.core)

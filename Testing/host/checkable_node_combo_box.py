@@ -43,12 +43,15 @@ class qMRMLCheckableNodeComboBox(qMRMLNodeComboBox):  # noqa: N801
         self._item(index).setData(QtCore.Qt.CheckState(int(check)), _CHECK)
 
     def _nodes(self) -> list:
-        return [self.nodeFromIndex(index) for index in range(self.nodeCount())]
+        nodes = (self.nodeFromIndex(index) for index in range(self.nodeCount()))
+        return [node for node in nodes if node is not None]  # None while a scene is being closed
 
     def _item(self, index: int) -> QtGui.QStandardItem:
         return self._combo.model().item(index)
 
     def _update(self) -> None:
+        if self._scene is not None and self._scene.IsBatchProcessing():
+            return
         self._rebuilding = True
         super()._update()
         before = len(self._checked)

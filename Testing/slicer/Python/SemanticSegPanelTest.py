@@ -1,0 +1,103 @@
+"""The panel opens, follows the scene, and leaves nothing behind when it is reloaded or the scene is closed."""
+
+import gc
+
+import slicer
+import slicer.util
+from SemanticSegTestCase import SemanticSegTestCase, observers
+
+STEPS = ("labelsSection", "scribbleSection", "trainSection", "applySection")
+
+
+class SemanticSegPanelTest(SemanticSegTestCase):
+    """The panel as a whole."""
+
+    def sections(self):
+        ui = slicer.util.childWidgetVariables(self.widget.panel.widget)
+        return [getattr(ui, name) for name in STEPS]
+
+    def test_the_panel_opens_with_four_steps_below_each_other(self):
+        sections = self.sections()
+        self.assertEqual([section.text.split()[0] for section in sections], ["1", "2", "3", "4"])
+        self.assertTrue(all(section.isVisible() for section in sections))
+        places = [section.y for section in sections]
+        self.assertEqual(places, sorted(set(places)))
+
+    def test_the_steps_of_training_and_applying_say_what_is_missing(self):
+        for possible, reason in (self.logic.training.canStart(), self.logic.results.canApply()):
+            self.assertFalse(possible)
+            self.assertGreater(len(reason), 10)
+
+    def test_a_volume_that_is_loaded_and_chosen_is_what_is_scribbled_on(self):
+        volume = self.addHead()
+        self.assertIs(self.logic.scribbles.volume, volume)
+
+    def test_leaving_the_module_and_coming_back_keeps_labels_and_strokes(self):
+        self.addHead()
+        self.scribble(*self.addHalves())
+        tree, counts = self.logic.labels.tree, dict(self.logic.scribbles.counts)
+        slicer.util.selectModule("Volumes")
+        slicer.app.processEvents()
+        slicer.util.selectModule("SemanticSeg")
+        slicer.app.processEvents()
+        self.assertEqual((self.logic.labels.tree, self.logic.scribbles.counts), (tree, counts))
+
+    def test_closing_the_scene_empties_the_panel(self):
+        self.addHead()
+        self.scribble(*self.addHalves())
+        slicer.mrmlScene.Clear(False)
+        self.assertIsNone(self.logic.labels.tree)
+        self.assertIsNone(self.logic.scribbles.node)
+        self.assertIsNone(self.logic.parameters.volume)
+        self.addHead()
+        self.scribble(*self.addHalves())
+        self.assertEqual(len(self.logic.scribbles.counts), 2)
+
+    def test_closing_scenes_leaves_no_observers(self):
+        counts = []
+        for _ in range(4):
+            self.addHead()
+            self.scribble(*self.addHalves())
+            self.wait(0.2)
+            slicer.mrmlScene.Clear(False)
+            self.wait(0.2)
+            gc.collect()
+            counts.append(observers(slicer.mrmlScene) + observers(self.logic.parameters.parameterNode))
+        self.assertLessEqual(counts[3], counts[1], "the first round may have made what stays")
+
+    def test_use_cases_that_are_cleaned_up_observe_nothing(self):
+        from SemanticSegLib.logic.Logic import SemanticSegLogic
+
+        volume = self.addHead()
+        self.scribble(*self.addHalves())
+        chosen = self.logic.parameters
+        self.wait(0.2)
+        watched = (slicer.mrmlScene, chosen.parameterNode, chosen.tree, chosen.scribbles, volume)
+        before = [observers(each) for each in watched]
+        another = SemanticSegLogic()
+        during = [observers(each) for each in watched]
+        another.cleanup()
+        del another
+        gc.collect()
+        self.assertEqual([observers(each) for each in watched], before)
+        self.assertGreater(sum(during), sum(before), "or this would find nothing")
+
+    def test_a_panel_that_was_reloaded_hears_nothing_more(self):
+        self.addHead()
+        self.scribble(*self.addHalves())
+        old, heard = self.logic, []
+        for signal in (old.labels.treeChanged, old.scribbles.countsChanged, old.training.changed, old.results.changed):
+            signal.connect(lambda *news: heard.append(news))
+        old.labels.rename(old.labels.tree.root.id, "whole head")
+        self.assertTrue(heard, "or this would find nothing")
+        self.widget.onReload()
+        self.assertIsNot(self.logic, old)
+        self.logic.models.root = self.folder / "models"
+        self.wait(0.3)
+        heard.clear()
+        self.assertEqual(self.logic.labels.tree.root.name, "whole head")
+        self.logic.labels.add(self.logic.labels.tree.root.id, "neck")
+        slicer.mrmlScene.Clear(False)
+        self.addHead()
+        self.wait(0.3)
+        self.assertEqual(heard, [])
