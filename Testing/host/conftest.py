@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .fixtures import application, head_volume, panel, slicer_scene, user_answers  # noqa: F401
+from .fixtures import application, head_volume, panel, slicer_scene, user_answers, user_folders  # noqa: F401
 from .install import finish, start
 
 

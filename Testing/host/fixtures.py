@@ -5,6 +5,8 @@ Every test starts with an empty scene and ends without complaints of VTK, Qt or 
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,7 +32,20 @@ MODULE = Path(__file__).parents[2] / "SemanticSeg" / "SemanticSeg.py"
 
 
 @pytest.fixture
-def application(tmp_path: Path) -> Iterator[slicer.qSlicerApplication]:
+def user_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home for caches and models of its own; and PythonSlicer on the PATH, a launcher of this very Python."""
+    for variable in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(variable, str(tmp_path / variable.lower()))
+    launcher = tmp_path / "bin" / "PythonSlicer"
+    launcher.parent.mkdir()
+    launcher.write_text(f'#!/bin/sh\n"{sys.executable}" "$@"\n', encoding="utf-8")  # a child of its own, as the real one's
+    launcher.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{launcher.parent}{os.pathsep}{os.environ['PATH']}")
+    return tmp_path
+
+
+@pytest.fixture
+def application(tmp_path: Path, user_folders: Path) -> Iterator[slicer.qSlicerApplication]:
     """`slicer.app` with an empty scene; what goes wrong behind the test's back fails it at its end."""
     booted = booted_application()
     pip.reset()

@@ -65,7 +65,8 @@ class Inputs:
 
     def _nodes(self) -> list[slicer.vtkMRMLNode]:
         selector = self._ui.channelsSelector
-        return [selector.nodeFromIndex(index) for index in range(selector.nodeCount())]
+        nodes = (selector.nodeFromIndex(index) for index in range(selector.nodeCount()))
+        return [node for node in nodes if node is not None]  # one that is being deleted is still listed for a moment
 
     def _nameChannels(self) -> None:
         count = 1 + len(self._parameters.furtherChannels)

@@ -50,14 +50,14 @@ class Panel:
         self.widget.setMRMLScene(logic.scene)
         self._inputs = Inputs(ui)
         models, dependencies, report = logic.models, logic.dependencies, logic.report
-        self.labels = LabelTreeEditor(logic.labels, ui.labelsButton.layout())
-        self.scribble = ScribbleStep(logic.scribbles, logic.labels, logic.nextSlice, ui.scribbleButton.layout())
-        self.train = TrainStep(logic.training, models, dependencies, report, ui.trainButton.layout())
-        self.apply = ApplyStep(logic.results, models, logic.labels, dependencies, report, ui.applyButton.layout())
-        self._buttons = {name: getattr(ui, f"{name}Button") for name in STEPS}
+        self.labels = LabelTreeEditor(logic.labels, ui.labelsSection.layout())
+        self.scribble = ScribbleStep(logic.scribbles, logic.labels, logic.nextSlice, ui.scribbleSection.layout())
+        self.train = TrainStep(logic.training, models, dependencies, report, ui.trainSection.layout())
+        self.apply = ApplyStep(logic.results, models, logic.labels, dependencies, report, ui.applySection.layout())
+        self._sections = {name: getattr(ui, f"{name}Section") for name in STEPS}
         self._restoreSteps()
-        for button in self._buttons.values():
-            button.connect("contentsCollapsed(bool)", self._onCollapsed)
+        for section in self._sections.values():
+            section.connect("contentsCollapsed(bool)", self._onCollapsed)
         logic.scribbles.countsChanged.connect(self._onCounts)
         logic.results.retrainRequested.connect(self._onRetrain)
         self.readScene()
@@ -104,16 +104,16 @@ class Panel:
         self.labels.showVoxels(counts, warnings)
 
     def _onRetrain(self, model: str) -> None:
-        self._buttons["train"].collapsed = False
+        self._sections["train"].collapsed = False
         self.train.attempt(lambda: self._logic.training.start(startModel=model))
 
     # Which steps are unfolded
 
     def _restoreSteps(self) -> None:
         shown = slicer.util.settingsValue(SETTING, " ".join(STEPS[:2])).split()
-        for name, button in self._buttons.items():
-            button.collapsed = name not in shown
+        for name, section in self._sections.items():
+            section.collapsed = name not in shown
 
     def _onCollapsed(self, _collapsed: bool) -> None:
-        shown = [name for name, button in self._buttons.items() if not button.collapsed]
+        shown = [name for name, section in self._sections.items() if not section.collapsed]
         slicer.app.userSettings().setValue(SETTING, " ".join(shown))
