@@ -9,15 +9,33 @@ from .boot import Core
 from .pythonqt import imitation
 from .ui_loader import register_widget
 
+KEYS = (
+    "Ctrl+O", "Ctrl+S", "Ctrl+W", "Ctrl+H", "Ctrl+F", *(f"Ctrl+{digit}" for digit in range(7)), "Ctrl+`",
+    "Ctrl+Shift+A", "Ctrl+Shift+T", "Ctrl+Shift+Space",  # of the markups toolbar
+    "Ctrl+Shift+Down", "Ctrl+Shift+Left", "Ctrl+Shift+Right",  # of the sequences toolbar
+)  # fmt: skip
+"""What the main window takes wherever the keyboard is; where a second shortcut fits such a key, Qt triggers neither."""
+
+HISTORY_KEYS = ("Ctrl+Left", "Alt+Left", "Ctrl+Right", "Alt+Right")
+"""To the previous and the next module, in every window. On macOS Ctrl+[ and Ctrl+] stand for those with Alt."""
+
 
 @register_widget
 class qSlicerMainWindow(QtWidgets.QMainWindow):  # noqa: N801
-    """Found by `slicer.util.mainWindow()` through its object name."""
+    """Found by `slicer.util.mainWindow()` through its object name; it takes the keys that Slicer's own takes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("qSlicerMainWindow")
         self._selector = _ModuleSelector(self)
+        for keys, context in (
+            (KEYS, QtCore.Qt.ShortcutContext.WindowShortcut),
+            (HISTORY_KEYS, QtCore.Qt.ShortcutContext.ApplicationShortcut),
+        ):
+            action = QtGui.QAction("of Slicer", self)
+            action.setShortcuts([QtGui.QKeySequence(key) for key in keys])
+            action.setShortcutContext(context)
+            self.addAction(action)
 
     def moduleSelector(self) -> _ModuleSelector:
         return self._selector

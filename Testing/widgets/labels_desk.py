@@ -15,10 +15,12 @@ class Editor:
     """The editor in a window of 400 pixels, and shortcuts to what is on it."""
 
     def __init__(self, labels: LabelsLogic) -> None:
-        self.window = qt.QWidget()
+        self.window = slicer.util.mainWindow()
         self.window.resize(400, 600)
+        box = qt.QWidget()
+        self.window.setCentralWidget(box)
         self.labels = labels
-        self.editor = LabelTreeEditor(labels, qt.QVBoxLayout(self.window))
+        self.editor = LabelTreeEditor(labels, qt.QVBoxLayout(box))
         self.ui = slicer.util.childWidgetVariables(self.editor.widget)
         self.view = self.editor.view
         self.window.show()

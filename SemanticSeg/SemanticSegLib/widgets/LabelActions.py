@@ -91,7 +91,10 @@ NOT_ROOT = {"addSibling", "remove", "moveUp", "moveDown", "moveOut", "moveIn", "
 
 
 def descriptions() -> tuple[tuple[str, str, str, str], ...]:
-    """Name, text, keys and tooltip of every action."""
+    """Name, text, keys and tooltip of every action.
+
+    Slicer takes Alt+Left and Alt+Right for the previous and the next module, whatever has the keyboard.
+    """
     return (
         ("undo", "↶", "Ctrl+Z", _("Undo")),
         ("redo", "↷", "Ctrl+Shift+Z", _("Redo")),
@@ -102,8 +105,8 @@ def descriptions() -> tuple[tuple[str, str, str, str], ...]:
         ("remove", _("Remove"), "Del", _("Remove the selected labels and all below them")),
         ("moveUp", _("Move up"), "Alt+Up", _("Put the label before its upper neighbor")),
         ("moveDown", _("Move down"), "Alt+Down", _("Put the label behind its lower neighbor")),
-        ("moveOut", _("Move out"), "Alt+Left", _("Put the label beside its parent")),
-        ("moveIn", _("Move in"), "Alt+Right", _("Put the label below its upper neighbor")),
+        ("moveOut", _("Move out"), "Alt+Shift+Left", _("Put the label beside its parent")),
+        ("moveIn", _("Move in"), "Alt+Shift+Right", _("Put the label below its upper neighbor")),
         ("visible", _("Show or hide"), "", _("Show or hide scribbles and results of the selected labels and all below")),
         ("color", _("Color…"), "", _("Choose a color for the selected labels")),
         ("shade", _("Shade labels below"), "", _("Give all labels below shades of this label's color")),

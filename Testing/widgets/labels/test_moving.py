@@ -49,10 +49,10 @@ def test_what_is_dragged_from_elsewhere_is_not_taken(brain, brain_tree):
     [
         ("white matter", "Alt+Up", ["brain", ["left", ["white matter"], ["cortex"]], ["right"], ["fluid"]]),
         ("left", "Alt+Down", ["brain", ["right"], ["left", ["cortex"], ["white matter"]], ["fluid"]]),
-        ("cortex", "Alt+Left", ["brain", ["left", ["white matter"]], ["cortex"], ["right"], ["fluid"]]),
-        ("right", "Alt+Right", ["brain", ["left", ["cortex"], ["white matter"], ["right"]], ["fluid"]]),
+        ("cortex", "Alt+Shift+Left", ["brain", ["left", ["white matter"]], ["cortex"], ["right"], ["fluid"]]),
+        ("right", "Alt+Shift+Right", ["brain", ["left", ["cortex"], ["white matter"], ["right"]], ["fluid"]]),
         ("fluid", "Alt+Down", ["brain", ["left", ["cortex"], ["white matter"]], ["right"], ["fluid"]]),
-        ("right", "Alt+Left", ["brain", ["left", ["cortex"], ["white matter"]], ["right"], ["fluid"]]),
+        ("right", "Alt+Shift+Left", ["brain", ["left", ["cortex"], ["white matter"]], ["right"], ["fluid"]]),
     ],
 )
 def test_rows_are_moved_by_keys(brain, name, keys, expected):
