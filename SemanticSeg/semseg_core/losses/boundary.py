@@ -131,14 +131,16 @@ class HausdorffLoss(nn.Module):
         total, center = logits.new_zeros(()), torch.zeros_like(logits[0])
         for start in range(0, len(self.leaves), threads):
             some = self.leaves[start : start + threads]
-            masks = [(probabilities[leaf] > 0.5).cpu().numpy() for leaf in some]
-            fields = boundary_fields(masks, spacing, self.exponent, threads)
+            masks = ((probabilities[leaf] > 0.5).cpu().numpy() for leaf in some)
+            fields = boundary_fields(list(masks), spacing, self.exponent, threads)
             for number, leaf in enumerate(some, start):
                 field = fields.pop(0)
                 weights = torch.from_numpy(np.add(field, true_fields[number], out=field)).to(probabilities)
-                errors = probabilities[leaf].clone().sub_((leaf_map == leaf).byte())
+                truth = (leaf_map == leaf).view(torch.uint8)
+                # Errors lie where the gradient will be, so that they take no memory of their own.
+                errors = torch.sub(probabilities[leaf], truth, out=None if out is None else out[leaf])
                 weights.mul_(errors)
-                total += torch.dot(errors.view(-1), weights.view(-1))
+                total += torch.dot(errors.flatten(), weights.flatten())
                 if out is not None:
                     out[leaf] = weights
                     center.addcmul_(probabilities[leaf], weights)
