@@ -11,11 +11,15 @@ from semseg_core.labels.tree import Label, LabelTree
 from semseg_core.losses.boundary import HausdorffLoss
 from semseg_core.losses.fields import squared_boundary_distances
 from semseg_core.losses.focal import FocalLoss
+from semseg_core.losses.functional import Annotated
 from semseg_core.losses.ground import GroundDistances
-from semseg_core.losses.overlap import OverlapLoss, dice_formula, tversky_formula
-from semseg_core.losses.regions import RegionTverskyLoss
+from semseg_core.losses.marks import Marks
+from semseg_core.losses.overlap import SMOOTH, OverlapLoss, dice_formula, soft_counts, tversky_formula
+from semseg_core.losses.regions import RegionTverskyLoss, adaptive_tversky_formula, boxes_of
 from semseg_core.losses.soft_labels import soft_labels
+from semseg_core.losses.subtrees import SubtreeSums
 from semseg_core.losses.table import build_loss
+from semseg_core.losses.tree import TreeLoss
 from semseg_core.losses.wasserstein_dice import WassersteinDiceLoss
 
 LEAVES = {"x1": 2, "x2": 4, "x3": 5, "y1": 7, "y2": 8}
@@ -45,6 +49,15 @@ def test_leaf_distances_are_path_lengths(weighted_tree, oracles):
     np.testing.assert_allclose(leaf_distances(weighted_tree), oracles["T1.M"], atol=1e-12)
     assert GroundDistances(weighted_tree, dtype=torch.float64).table.max().item() == pytest.approx(1.0)
     assert leaf_distances(weighted_tree).max() == pytest.approx(oracles["T1.Mmax"])
+    assert [leaf.name for leaf in weighted_tree.leaves] == oracles["T1.leaves"] == list(LEAVES)
+
+
+@pytest.mark.parametrize("which", ["p", "q"])
+def test_subtree_sums_are_the_probabilities_of_the_labels(weighted_tree, oracles, which):
+    leaves = torch.tensor([oracles[f"W.{which}"]], dtype=torch.float64)
+    root, x, xx, y = SubtreeSums(weighted_tree, torch.float64).sums(leaves)[0].tolist()
+    assert [x, y, xx, *leaves[0].tolist()] == pytest.approx(oracles[f"W.node_mass_{which}"], abs=1e-12)
+    assert root == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("leaf", LEAVES)
@@ -56,9 +69,15 @@ def test_wasserstein_to_each_leaf(weighted_tree, oracles, leaf):
 def test_wasserstein_between_two_distributions(weighted_tree, oracles):
     loss = build_loss("wasserstein(alpha=0, beta=1, normalize=no)", weighted_tree, torch.float64)
     logits = torch.tensor([oracles["W.p"]], dtype=torch.float64).log()
-    assert loss(logits, torch.tensor([oracles["W.q"]], dtype=torch.float64)).item() == pytest.approx(
-        oracles["W.lp_pq"], abs=1e-12
-    )
+    value = loss(logits, torch.tensor([oracles["W.q"]], dtype=torch.float64)).item()
+    assert value == pytest.approx(oracles["W.lp_pq"], abs=1e-12)  # the linear program
+    assert value == pytest.approx(oracles["W.closed_pq"], abs=1e-12)
+
+
+def test_wasserstein_on_a_star_is_one_minus_p(oracles):
+    star = LabelTree((Label(1, "root", 1), *(Label(2 + i, name, 2 + i, parent=1, length=0.5) for i, name in enumerate(LEAVES))))
+    value = loss_at("wasserstein(alpha=0, beta=1, normalize=no)", star, oracles["W.p"], 2)
+    assert value == pytest.approx(oracles["W.uniform01_metric_x2 (must be 1-p_y)"][0], abs=1e-12)
 
 
 def test_wasserstein_gradient(weighted_tree, oracles, brute):
@@ -109,6 +128,15 @@ def test_cross_entropies_of_leaf_x2(weighted_tree, oracles, expression):
     assert value == pytest.approx(oracles[CROSS_ENTROPIES[expression]], abs=1e-12)
 
 
+def test_probabilities_on_the_path_of_x2(weighted_tree, oracles):
+    path = [
+        np.exp(-loss_at("cross-entropy", weighted_tree, oracles["W.p"], at)) for at in (LEAVES["x2"], INNER["XX"], INNER["X"])
+    ]
+    assert path == pytest.approx(oracles["CE.path_node_probs (x2,XX,X)"], abs=1e-12)
+    conditionals = [path[0] / path[1], path[1] / path[2], path[2]]
+    assert conditionals == pytest.approx(oracles["HXE.conditionals x2|XX, XX|X, X|root"], abs=1e-12)
+
+
 def test_level_sum_counts_a_shallow_leaf_again_for_deeper_levels(weighted_tree, oracles):
     key = "CE.Muller&Smith repo, y=y1 (shallow leaf is re-counted at deeper levels: -log P_Y - 2 log p_y1)"
     assert loss_at("level-sum", weighted_tree, oracles["W.p"], LEAVES["y1"]) == pytest.approx(oracles[key], abs=1e-12)
@@ -127,6 +155,9 @@ def test_soft_labels_share_by_height_of_the_common_ancestor(weighted_tree, oracl
     column = others[LEAVES["x2"]].copy()
     column[1] += own[LEAVES["x2"]]
     np.testing.assert_allclose(column, oracles[f"SoftLabels.beta={beta} column y=x2"], atol=1e-12)
+    heights = np.array(oracles["LCAheight.D"])  # what the shares are made of
+    whole = others[list(LEAVES.values())] + np.diag(own[list(LEAVES.values())])
+    np.testing.assert_allclose(-np.log(whole / np.diag(whole)[:, None]) / beta, heights / heights.max(), atol=1e-12)
 
 
 @pytest.mark.parametrize("label", ["X", "XX"])
@@ -148,6 +179,7 @@ def test_wasserstein_to_an_inner_label(weighted_tree, oracles, inner, key):
 
 
 def test_balanced_tree(balanced_tree, oracles):
+    np.testing.assert_allclose(leaf_distances(balanced_tree), oracles["T2.M"], atol=1e-12)
     positions = [2, 3, 5, 6, 7]
     moved = [loss_at("wasserstein(alpha=0, beta=1, normalize=no)", balanced_tree, oracles["T2.p"], p) for p in positions]
     assert moved == pytest.approx(oracles["T2.W one-hot for each leaf (= sum_level 2 w_d (1-P_anc_d))"], abs=1e-12)
@@ -189,8 +221,21 @@ def wasserstein_dice(weighting: str, items: int, **options: object) -> float:
 
 @pytest.mark.parametrize(("weighting", "key"), [("default", "default"), ("generalized", "GDL")])
 def test_wasserstein_dice_of_five_voxels_and_of_a_batch(oracles, weighting, key):
-    assert wasserstein_dice(weighting, 1) == pytest.approx(oracles[f"GWDL.{key}.TP,denominator,loss(eps1e-5)"][2], abs=1e-12)
+    hits, denominator, smoothed = oracles[f"GWDL.{key}.TP,denominator,loss(eps1e-5)"]
+    assert wasserstein_dice(weighting, 1) == pytest.approx(smoothed, abs=1e-12)
+    assert wasserstein_dice(weighting, 1) == pytest.approx(1 - (2 * hits + 1e-5) / (denominator + 1e-5), abs=1e-12)
+    assert wasserstein_dice(weighting, 1) == pytest.approx(oracles[f"GWDL.{key}.loss(eps0)"], abs=1e-5)
     assert wasserstein_dice(weighting, 2) == pytest.approx(oracles[f"GWDL.batch2 per-sample + mean ({key})"][2], abs=1e-12)
+
+
+def test_wasserstein_distance_of_each_of_five_voxels(oracles):
+    tree = flat_tree("background", "core", "edema", "enhancing")
+    loss = TreeLoss(tree, None, GivenDistances(tree, BRATS), torch.float64)
+    marks, probabilities = VOXELS[0]
+    logits = torch.tensor(probabilities, dtype=torch.float64).log()
+    moved = [loss(logits[i : i + 1], torch.tensor([1 + mark])).item() for i, mark in enumerate(marks)]
+    assert moved == pytest.approx(oracles["GWDL.default.Wmap"], abs=1e-12)
+    assert moved == pytest.approx(oracles["GWDL.GDL.Wmap"], abs=1e-12)
 
 
 def test_wasserstein_dice_with_a_near_background_needs_the_ceiling_of_equation_9(oracles):
@@ -238,11 +283,29 @@ def test_region_loss_and_its_parts(oracles):
         assert alone.item() == pytest.approx(oracles["ARST.regional_loss"][row][column], abs=1e-9)
 
 
+def test_counts_of_the_regions(oracles):
+    logits, positions = two_channels(oracles["ARST.x"]), torch.tensor([oracles["ARST.y"]]).long() + 1
+    marks = Marks(flat_tree("background", "object"))
+    regions = boxes_of((4, 4), (2,), None, torch.device("cpu"))
+    counts = soft_counts(Annotated(logits, positions, marks.leaf_count, marks.label_count), marks, regions)
+    hits, predicted, true = (part[0, 1].view(2, 2).numpy() / 4 for part in (counts.hits, counts.predicted, counts.true))
+    np.testing.assert_allclose(hits, oracles["ARST.tp"], atol=1e-12)
+    np.testing.assert_allclose(predicted - hits, oracles["ARST.fp"], atol=1e-12)
+    np.testing.assert_allclose(true - hits, oracles["ARST.fn"], atol=1e-12)
+    alpha, beta = np.array(oracles["ARST.alpha"]), np.array(oracles["ARST.beta"])
+    sums = alpha + beta  # a little above 1: the smoothing counts on both sides
+    assert [sums.min(), sums.max()] == pytest.approx(oracles["ARST.alpha+beta range"], abs=1e-12)
+    balanced = (hits + SMOOTH) / (hits + alpha * (predicted - hits) + beta * (true - hits) + SMOOTH)
+    np.testing.assert_allclose(1 - balanced, adaptive_tversky_formula(counts)[0, 1].view(2, 2), atol=1e-12)
+
+
 def test_region_without_the_leaf_reacts_to_the_least_probability(oracles):
     tree = flat_tree("background", "object")
     loss = RegionTverskyLoss(tree, boxes=1, background="background").double()
     nothing = torch.ones(1, 2, 2, dtype=torch.int64)
-    assert loss(two_channels([[0.0, 0.0], [0.0, 0.0]]), nothing).item() == pytest.approx(0.0, abs=1e-9)
+    assert loss(two_channels([[0.0, 0.0], [0.0, 0.0]]), nothing).item() == pytest.approx(
+        oracles["ARST.empty region, exact zero pred -> loss"], abs=1e-9
+    )
     slight = loss(two_channels([[0.01, 0.0], [0.0, 0.0]]), nothing).item()
     assert slight == pytest.approx(oracles["ARST.empty region, one voxel p=0.01 -> loss"], abs=1e-9)
 
@@ -301,7 +364,9 @@ def test_partial_loss_of_nnunet(oracles):
     targets = torch.tensor([1, 2, 3, -1, -1, 2])
     entropy = build_loss("cross-entropy", tree, torch.float64)(logits, targets).item()
     assert entropy == pytest.approx(oracles["PL.ce (mean over annotated voxels only)"], abs=1e-12)
-    assert entropy != pytest.approx(oracles["PL.WRONG: dividing CE by all 6 voxels"], abs=1e-3)
+    assert entropy * 4 / 6 == pytest.approx(oracles["PL.WRONG: dividing CE by all 6 voxels"], abs=1e-12)
+    # MONAI's focal loss without an ignore_index divides by voxels and classes.
+    assert entropy * 4 / (6 * 3) == pytest.approx(oracles["X.   = sum CE annotated /(6*3)"], abs=1e-7)
     dice = OverlapLoss(tree, dice_formula).double()(logits, targets).item()
     assert 1 - dice == pytest.approx(np.mean(oracles["PL.dice per class"]), abs=1e-9)
     both = build_loss("dice-cross-entropy(background=background)", tree, torch.float64)(logits, targets).item()

@@ -24,6 +24,16 @@ def test_a_curve_by_hand() -> None:
     assert curve.best_threshold() == pytest.approx(0.71)  # accuracy 1/2, recall 1; below, 1.25 at most
 
 
+def test_a_curve_of_six_voxels_of_three_classes_two_of_them_never_seen() -> None:
+    softmax = np.array(
+        [[0.9, 0.05, 0.05], [0.5, 0.3, 0.2], [0.36, 0.34, 0.3], [0.2, 0.75, 0.05], [0.4, 0.35, 0.25], [0.1, 0.2, 0.7]]
+    )
+    truth = np.array([0, 0, -1, 1, -1, 2])
+    curve = rejection_curve(softmax.max(axis=1), softmax.argmax(axis=1) == truth, truth >= 0)
+    assert [(curve.at(tau)[0], curve.at(tau)[2]) for tau in (0.0, 0.45, 0.6)] == [(1.0, 0.0), (1.0, 1.0), (0.75, 1.0)]
+    assert curve.auroc == 1.0
+
+
 def test_confidence_that_is_reached_exactly_is_enough() -> None:
     curve = rejection_curve(np.array([0.5, 1.0 - 1e-7, 0.2]), np.array([True, True, False]), np.array([True, True, False]))
     assert curve.at(0.5)[0] == 1.0
