@@ -1,6 +1,6 @@
 """Runs all tests of this folder in Slicer and ends it, with exit code 0 if all passed:
 
-Slicer --testing --no-splash --additional-module-paths SemanticSeg --python-script Testing/slicer/Python/run.py
+Slicer --testing --no-splash --additional-module-path SemanticSeg --python-script Testing/slicer/Python/run.py
 """
 
 import sys
