@@ -333,7 +333,8 @@ def test_another_module_finds_no_tool_no_keys_and_the_way_back_works(painting):
     assert painting.tool == "Paint"
 
 
-def test_a_closed_scene_can_be_followed_by_another(painting, brain_tree):
+@pytest.mark.parametrize("isEnteredAgain", [True, False], ids=["elsewhere", "here"])
+def test_a_closed_scene_can_be_followed_by_another(painting, brain_tree, isEnteredAgain):
     painting.stroke(CENTER)
     painting.step.exit()
     painting.step.setParameters(None)
@@ -344,7 +345,8 @@ def test_a_closed_scene_can_be_followed_by_another(painting, brain_tree):
     painting.scribbles.setParameters(parameters)
     painting.parameters = parameters
     painting.step.setParameters(parameters)
-    painting.step.enter()
+    if isEnteredAgain:  # the user was in another module meanwhile
+        painting.step.enter()
     array = np.random.default_rng(0).normal(100, 10, (28, 36, 32)).astype(np.float32)
     painting.begin(addVolume(slicer.mrmlScene, "next", array, Grid((28, 36, 32), np.eye(4))), brain_tree)
     painting.stroke(CENTER)

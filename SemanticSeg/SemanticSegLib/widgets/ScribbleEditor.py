@@ -101,6 +101,8 @@ class ScribbleEditor:
             LabelTreeError: If no label is the current one.
         """
         if name:
+            if self._node is None:  # the scene was closed or loaded while the module stayed on the screen
+                self.attach()
             segmentId = self._scribbles.segmentFor(self._labels.currentLabelId)
             self._editor.setSegmentationNode(self._scribbles.node)
             self._editor.setSourceVolumeNode(self._scribbles.volume)
