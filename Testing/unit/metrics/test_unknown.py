@@ -24,7 +24,7 @@ def test_a_curve_by_hand() -> None:
     assert curve.best_threshold() == pytest.approx(0.71)  # accuracy 1/2, recall 1; below, 1.25 at most
 
 
-def test_a_curve_of_six_voxels_of_three_classes_two_of_them_never_seen() -> None:
+def test_a_curve_of_six_voxels_two_of_them_of_no_known_class() -> None:
     softmax = np.array(
         [[0.9, 0.05, 0.05], [0.5, 0.3, 0.2], [0.36, 0.34, 0.3], [0.2, 0.75, 0.05], [0.4, 0.35, 0.25], [0.1, 0.2, 0.7]]
     )
