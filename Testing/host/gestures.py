@@ -116,6 +116,13 @@ def hold(widget: QtWidgets.QWidget, keys: str) -> Callable[[], None]:
     return release
 
 
+def hold_button(widget: QtWidgets.QWidget) -> Callable[[], None]:
+    """Press the left mouse button in the middle of a widget and hold it; call the answer to release it."""
+    reach(widget)
+    QtTest.QTest.mousePress(widget, Left, _NONE, spot(widget))
+    return lambda: QtTest.QTest.mouseRelease(widget, Left, _NONE, spot(widget))
+
+
 def type_text(widget: QtWidgets.QWidget, text: str, end: str = "") -> None:
     """Type into a field in place of what it holds; `end` is a last key such as "Return" or "Tab"."""
     reach(widget)

@@ -179,6 +179,15 @@ def test_a_held_key_erases_until_it_is_let_go(painting):
     assert painting.counts() == {}
 
 
+def test_the_key_of_erasing_does_not_end_a_stroke_that_is_drawn(painting):
+    release_button = gestures.hold_button(painting.box)
+    release_key = gestures.hold(painting.window, "E")
+    assert painting.tool == "Paint"
+    release_key()
+    release_button()
+    assert painting.tool == "Paint"
+
+
 def test_leaving_while_the_key_is_held_leaves_nothing_behind(painting):
     gestures.hold(painting.window, "E")
     painting.step.exit()

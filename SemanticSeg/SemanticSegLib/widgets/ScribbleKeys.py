@@ -89,8 +89,8 @@ class Hold(qt.QObject):
         self._up = False
 
     def press(self) -> None:
-        """The key went down."""
-        if not self._held:
+        """The key went down; it means nothing while a stroke is drawn, which Slicer would drop with its tool."""
+        if not self._held and not isDrawing():
             self._held, self._up = True, False
             slicer.app.installEventFilter(self)
             self._pressed()
@@ -106,6 +106,11 @@ class Hold(qt.QObject):
         kind = event.type()
         keyUp = kind == qt.QEvent.KeyRelease and event.key() == self._key and not event.isAutoRepeat()
         self._up = self._up or keyUp or kind == qt.QEvent.ApplicationDeactivate
-        if self._up and not (qt.QApplication.mouseButtons() & qt.Qt.LeftButton):
+        if self._up and not isDrawing():
             qt.QTimer.singleShot(0, self.end)  # a stroke's own release comes first
         return False
+
+
+def isDrawing() -> bool:
+    """Whether a stroke may be under way: the mouse button that draws is down."""
+    return bool(qt.QApplication.mouseButtons() & qt.Qt.LeftButton)
