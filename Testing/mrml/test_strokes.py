@@ -171,7 +171,7 @@ def test_a_sketch_keeps_few_voxels_of_large_regions_and_all_of_small_ones(new_de
     desk.scribbles.addMarks(region)
     counts = desk.scribbles.sketch(Grid(shape, np.eye(4))).counts()
     assert counts[CORTEX] == 20
-    assert 300_000 < counts[RIGHT] < 700_000
+    assert 60_000 < counts[RIGHT] < 140_000
 
 
 def test_accepting_may_replace_strokes_where_asked(plain):

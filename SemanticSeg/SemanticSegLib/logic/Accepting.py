@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
 from SemanticSegLib.nodes.Regions import regionAt
-from SemanticSegLib.nodes.ResultNodes import voxelAt, worldGrid
+from SemanticSegLib.nodes.ResultNodes import voxelAt
+from SemanticSegLib.nodes.ScribbleBoxes import Box, bounds
 from semseg_core.data.answer_paths import AnswerPaths, Answers
 from semseg_core.errors import InputError
-from semseg_core.sparse.scribbles import SparseLabels
+
+SLICES = 8
+"""Looked at together: what is computed on the way stays in the processor's cache."""
 
 
-def chosenMarks(
+def chosenBox(
     resultNode: slicer.vtkMRMLSegmentationNode,
     paths: AnswerPaths,
     answers: Answers,
     labelIds: Iterable[int],
-    certain: np.ndarray | None = None,
+    isCertain: Callable[[slice], np.ndarray] | None = None,
     point: tuple[float, float, float] | None = None,
-) -> SparseLabels:
-    """Shown answers as marks in the world.
+) -> Box:
+    """Shown answers that are to become scribbles, as the smallest box around them.
 
     Args:
         resultNode: The result.
         paths: What it keeps.
         answers: What it shows.
         labelIds: Labels to take, each by itself.
-        certain: Where answers are certain enough, (D, H, W) bool; None for everywhere.
+        isCertain: Gives for slices along `k` where answers are certain enough, (d, H, W) bool; None for everywhere.
         point: Where given, only the connected region around it, RAS millimeters.
 
     Raises:
@@ -38,13 +41,27 @@ def chosenMarks(
     """
     table = np.zeros(max(label.id for label in paths.tree) + 1, dtype=bool)
     table[list(labelIds)] = True
-    mask = table[answers.label_ids]
-    if certain is not None:
-        mask &= certain
-    if point is not None:
-        voxel = voxelAt(resultNode, paths, point)
-        mask = regionAt(mask, voxel) if voxel else np.zeros_like(mask)
-    if not mask.any():
+    mask = np.empty(answers.label_ids.shape, dtype=bool)
+    for start in range(0, len(mask), SLICES):
+        part = slice(start, start + SLICES)
+        mask[part] = table[answers.label_ids[part]]
+        if isCertain is not None and mask[part].any():
+            mask[part] &= isCertain(part)
+    where = bounds(mask)
+    if where is not None and point is not None:
+        where = _region(mask, where, voxelAt(resultNode, paths, point))
+    if where is None:
         raise InputError(_("scribbles: no shown answer of these labels is that certain; lower the confidence"))
-    indices = np.argwhere(mask)
-    return SparseLabels(worldGrid(resultNode, paths), indices, answers.label_ids[tuple(indices.T)])
+    k, j, i = (part.start for part in where)
+    return Box((k, j, i), answers.label_ids[where] * mask[where])
+
+
+def _region(mask: np.ndarray, where: tuple[slice, ...], voxel: tuple[int, ...]) -> tuple[slice, slice, slice] | None:
+    """Reduce a mask, within the box of its voxels, to the connected region around one of them; gives the box of that."""
+    if not voxel or not mask[voxel]:
+        return None
+    inner = tuple(place - part.start for place, part in zip(voxel, where, strict=True))
+    mask[where] = regionAt(mask[where], inner)
+    k, j, i = (part.start for part in where)
+    found = bounds(mask[where])
+    return tuple(slice(part.start + first, part.stop + first) for part, first in zip(found, (k, j, i), strict=True))

@@ -15,7 +15,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from SemanticSegLib.logic.Accepting import chosenMarks
+from SemanticSegLib.logic.Accepting import chosenBox
 from SemanticSegLib.logic.Signal import Signal
 from SemanticSegLib.logic.Soon import Soon
 from SemanticSegLib.nodes.ConfidenceOverlay import hideOverlay, showOverlay, writeConfidence
@@ -28,6 +28,7 @@ from SemanticSegLib.nodes.ResultNodes import (
     segmentIds,
     showAnswers,
     voxelAt,
+    worldGrid,
 )
 from SemanticSegLib.nodes.ScribbleNodes import referenceVolume
 from SemanticSegLib.nodes.SurfaceNodes import makeSurfaces, removeSurfaces
@@ -307,9 +308,13 @@ class ShownResult:
         wanted &= {label.id for label in self._labels.tree} & set(self._answers.voxels)
         certain = None
         if minConfidence > 0.0:
-            confidence = self._paths.confidence(self._parameters.certainty, self.level)
-            certain = confidence >= np.float32(minConfidence - 1e-6)
-        return self._scribbles.addMarks(chosenMarks(self._node, self._paths, self._answers, wanted, certain, point))
+            least = np.float32(minConfidence - 1e-6)
+
+            def certain(part: slice) -> np.ndarray:
+                return self._paths.confidence(self._parameters.certainty, self.level, part) >= least
+
+        chosen = chosenBox(self._node, self._paths, self._answers, wanted, certain, point)
+        return self._scribbles.addBox(worldGrid(self._node, self._paths), chosen)
 
     def labelAt(self, point: tuple[float, float, float]) -> int:
         """The shown label at a point, RAS millimeters; 0 where there is none."""

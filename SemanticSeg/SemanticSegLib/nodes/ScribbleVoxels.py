@@ -6,6 +6,7 @@ since going through Slicer's own import takes a tenth of a second for every segm
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -38,24 +39,36 @@ class Drawn(NamedTuple):
 def voxelCounts(segmentationNode: slicer.vtkMRMLSegmentationNode) -> dict[int, int]:
     """Marked voxels by label id, of labels that have any."""
     counts: dict[int, int] = {}
-    for image, labels in _layers(segmentationNode):
-        array = arrayFromImage(image).ravel()
-        found = np.bincount(array[array != 0], minlength=len(labels))  # strokes are few: thrice as fast as counting zeros too
+    for image, labels in labeledLayers(segmentationNode):
+        found = np.zeros(len(labels), dtype=np.int64)
+        for row in arrayFromImage(image):  # slice by slice, which stays in the processor's cache
+            if row.any():
+                found += np.bincount(row[row != 0], minlength=len(labels))  # strokes are few: faster than counting zeros too
         for value in np.flatnonzero(found * (labels > 0)).tolist():
             counts[int(labels[value])] = counts.get(int(labels[value]), 0) + int(found[value])
     return counts
 
 
-def drawn(segmentationNode: slicer.vtkMRMLSegmentationNode) -> Drawn:
-    """All voxels that are marked with labels; where segments overlap, a voxel appears once for each layer."""
+def drawn(segmentationNode: slicer.vtkMRMLSegmentationNode, chosen: Collection[int] | None = None, step: int = 1) -> Drawn:
+    """Voxels that are marked with labels; where segments overlap, a voxel appears once for each layer.
+
+    Args:
+        segmentationNode: The segmentation.
+        chosen: Ids of the labels that are meant; None for all.
+        step: Only every so many voxels are looked at.
+    """
     parts = [Drawn(np.zeros((0, 3), dtype=np.int64), np.zeros(0, dtype=np.int32))]
-    for image, labels in _layers(segmentationNode):
+    for image, labels in labeledLayers(segmentationNode):
         array = arrayFromImage(image)
-        places = np.flatnonzero(array.ravel() != 0)
-        labelIds = labels[array.ravel()[places]]
-        known = labelIds > 0
-        voxels = np.column_stack(np.unravel_index(places[known], array.shape)) + _start(image)
-        parts.append(Drawn(voxels, labelIds[known]))
+        looked = array.ravel()[::step]
+        meant = (labels > 0) if chosen is None else np.isin(labels, list(chosen)) & (labels > 0)
+        if not meant.any():
+            continue
+        places = np.flatnonzero(looked == np.flatnonzero(meant)[0] if meant.sum() == 1 else looked)
+        values = looked[places]
+        kept = meant[values]
+        voxels = np.column_stack(np.unravel_index(places[kept] * step, array.shape)) + startOf(image)
+        parts.append(Drawn(voxels, labels[values[kept]]))
     return Drawn(np.concatenate([part.voxels for part in parts]), np.concatenate([part.labelIds for part in parts]))
 
 
@@ -81,19 +94,19 @@ def draw(segmentationNode: slicer.vtkMRMLSegmentationNode, marks: Drawn, segment
         chosen = values[marks.labelIds]
         here = chosen > 0
         if here.any():
-            _grow(image, segmentationNode, marks.voxels[here])
+            extend(image, segmentationNode, marks.voxels[here].min(axis=0), marks.voxels[here].max(axis=0))
             _assign(image, marks.voxels[here], chosen[here])
         image.Modified()
 
 
 def onLatticeOf(segmentationNode: slicer.vtkMRMLSegmentationNode, grid: Grid, indices: np.ndarray) -> np.ndarray:
     """Voxels of a grid in the world, (N, 3), as the nearest ones of a segmentation's lattice; several may fall together."""
-    return _nearest(_gridToLattice(segmentationNode, grid), indices)
+    return _nearest(gridToLattice(segmentationNode, grid), indices)
 
 
 def onGrid(segmentationNode: slicer.vtkMRMLSegmentationNode, grid: Grid, marks: Drawn) -> SparseLabels:
     """Voxels of a segmentation's lattice as the nearest ones of a grid in the world; what falls outside is left out."""
-    indices = _nearest(np.linalg.inv(_gridToLattice(segmentationNode, grid)), marks.voxels)
+    indices = _nearest(np.linalg.inv(gridToLattice(segmentationNode, grid)), marks.voxels)
     inside = ((indices >= 0) & (indices < grid.shape)).all(axis=1)
     indices, labelIds = indices[inside], marks.labelIds[inside]
     _, first = np.unique(np.ravel_multi_index(indices.T, grid.shape), return_index=True)
@@ -110,7 +123,7 @@ def isPainted(segmentationNode: slicer.vtkMRMLSegmentationNode, segmentId: str) 
 def labelsAt(segmentationNode: slicer.vtkMRMLSegmentationNode, voxels: np.ndarray) -> np.ndarray:
     """The label drawn at each of some voxels of the lattice, (N, 3); 0 where none is; (N,) int32."""
     found = np.zeros(len(voxels), dtype=np.int32)
-    for image, labels in _layers(segmentationNode):
+    for image, labels in labeledLayers(segmentationNode):
         places, inside = _within(image, voxels)
         found[inside] = np.maximum(found[inside], labels[arrayFromImage(image)[places]])
     return found
@@ -121,17 +134,17 @@ def labelAt(segmentationNode: slicer.vtkMRMLSegmentationNode, point: tuple[float
     inverse = vtk.vtkGeneralTransform()
     slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(None, segmentationNode.GetParentTransformNode(), inverse)
     local = inverse.TransformPoint(point)
-    for image, labels in _layers(segmentationNode):
+    for image, labels in labeledLayers(segmentationNode):
         toIjk = vtk.vtkMatrix4x4()
         image.GetWorldToImageMatrix(toIjk)
-        voxel = np.rint(toIjk.MultiplyPoint((*local, 1.0))[2::-1]).astype(int) - _start(image)
+        voxel = np.rint(toIjk.MultiplyPoint((*local, 1.0))[2::-1]).astype(int) - startOf(image)
         array = arrayFromImage(image)
         if (voxel >= 0).all() and (voxel < array.shape).all() and labels[array[tuple(voxel)]]:
             return int(labels[array[tuple(voxel)]])
     return 0
 
 
-def _layers(segmentationNode: slicer.vtkMRMLSegmentationNode) -> list[tuple[slicer.vtkOrientedImageData, np.ndarray]]:
+def labeledLayers(segmentationNode: slicer.vtkMRMLSegmentationNode) -> list[tuple[slicer.vtkOrientedImageData, np.ndarray]]:
     """Each layer that holds voxels, and the label id of each of its values; 0 for a segment without a label."""
     segmentation = segmentationNode.GetSegmentation()
     labels = segmentLabels(segmentationNode)
@@ -147,7 +160,7 @@ def _layers(segmentationNode: slicer.vtkMRMLSegmentationNode) -> list[tuple[slic
     return found
 
 
-def _start(image: slicer.vtkOrientedImageData) -> np.ndarray:
+def startOf(image: slicer.vtkOrientedImageData) -> np.ndarray:
     """First voxel of the image, `(k, j, i)`."""
     return np.array(image.GetExtent()[4::-2])
 
@@ -169,18 +182,21 @@ def _assign(image: slicer.vtkOrientedImageData, voxels: np.ndarray, values: np.n
         arrayFromImage(image)[places] = values if len(values) == 1 else values[inside]
 
 
-def _grow(image: slicer.vtkOrientedImageData, segmentationNode: slicer.vtkMRMLSegmentationNode, voxels: np.ndarray) -> None:
-    """Extend the image so that it covers the voxels and can hold every label value."""
-    low, high = voxels.min(axis=0), voxels.max(axis=0)
+def extend(
+    image: slicer.vtkOrientedImageData, segmentationNode: slicer.vtkMRMLSegmentationNode, low: np.ndarray, high: np.ndarray
+) -> None:
+    """Extend the image so that it covers the voxels from `low` to `high`, `(k, j, i)`, and can hold every label value."""
     if image.IsEmpty():
         image.SetImageToWorldMatrix(matrixFromArray(_latticeMatrix(segmentationNode)))
         array = np.zeros((0, 0, 0), dtype=np.uint8)
         start = low
     else:
-        array, start = arrayFromImage(image), _start(image)
+        array, start = arrayFromImage(image), startOf(image)
         low, high = np.minimum(low, start), np.maximum(high, start + array.shape - 1)
     highest = max(segment.value for segment in segmentsOf(segmentationNode.GetSegmentation()))
     kind = np.promote_types(array.dtype, compact(np.array([highest])).dtype)
+    if kind == array.dtype and tuple(high - low + 1) == array.shape:
+        return
     grown = np.zeros(high - low + 1, dtype=kind)
     if array.size:
         grown[tuple(slice(s, s + n) for s, n in zip(start - low, array.shape, strict=True))] = array
@@ -188,7 +204,7 @@ def _grow(image: slicer.vtkOrientedImageData, segmentationNode: slicer.vtkMRMLSe
     image.SetExtent(*(bound for axis in (2, 1, 0) for bound in (int(low[axis]), int(high[axis]))))
 
 
-def _gridToLattice(segmentationNode: slicer.vtkMRMLSegmentationNode, grid: Grid) -> np.ndarray:
+def gridToLattice(segmentationNode: slicer.vtkMRMLSegmentationNode, grid: Grid) -> np.ndarray:
     """IJK of a grid in the world to IJK of a segmentation's lattice, (4, 4)."""
     toParent = vtk.vtkMatrix4x4()
     slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(None, segmentationNode.GetParentTransformNode(), toParent)

@@ -125,20 +125,21 @@ class AnswerPaths:
                 voxels[label_id] = voxels.get(label_id, 0) + count
         yield Answers(ids.reshape(self.grid.shape), voxels)
 
-    def confidence(self, threshold: float = 0.0, level: int | str = "leaf") -> np.ndarray:
+    def confidence(self, threshold: float = 0.0, level: int | str = "leaf", slices: slice = slice(None)) -> np.ndarray:
         """Probability of each answer of `decide`, (D, H, W) float32 within 0…1, rounded down to half a percent.
 
-        Where the answer is unknown it is that of the best answer, which fell short; 0 where nothing is known.
+        Where the answer is unknown it is that of the best answer, which fell short; 0 where nothing is known. Where `slices` are
+        given, only of those along the first axis.
 
         Raises:
             InputError: As `decide`.
         """
         least = _half_percents(threshold)
         if level != "auto":
-            found = self.shares[self._depth(level) - 1]
+            found = self.shares[self._depth(level) - 1, slices]
         else:
-            found = self.shares[0].copy()
-            for row in self.shares[1:]:
+            found = self.shares[0, slices].copy()
+            for row in self.shares[1:, slices]:
                 short = (row < least) * np.uint8(255)
                 np.minimum(found, np.maximum(row, short), out=found)  # several times as fast as copying where it is certain
         return np.multiply(found, np.float32(1.0 / STEPS), dtype=np.float32)

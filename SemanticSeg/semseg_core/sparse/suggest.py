@@ -93,8 +93,6 @@ class _Field:
     """What a stroke would gain in each block of voxels, (d, h, w); each suggestion takes away what its neighborhood gains."""
 
     def __init__(self, marks: SparseLabels, gain: np.ndarray, sizes: tuple[int, int, int]) -> None:
-        from scipy.ndimage import distance_transform_edt
-
         self.grid = marks.grid
         self.sizes = np.array(sizes)
         self.block_mm = self.sizes * marks.grid.spacing_mm
@@ -103,7 +101,7 @@ class _Field:
         if len(marks):
             unmarked = np.ones(gain.shape, dtype=bool)
             unmarked[tuple((marks.indices // self.sizes).T)] = False
-            self.distance_mm = distance_transform_edt(unmarked, sampling=self.block_mm)
+            self.distance_mm = distances(unmarked, self.block_mm)
             gain = gain * self.distance_mm / (self.distance_mm + self.reach_mm)
         self.gain = gain
 
@@ -249,14 +247,36 @@ def block_means(
         sizes: Voxels along each side of a block.
         of: What to take the mean of, as a function of the array's slices.
     """
-    means = array
-    for axis, size in enumerate(sizes):
-        along = np.moveaxis(means, axis, 0)
+    looked_at, firsts = [], []
+    for count, size in zip(array.shape, sizes, strict=True):
         step = 2 if size >= 4 else 1
-        parts = [along[start : start + size : step] for start in range(0, len(along), size)]
-        means = np.moveaxis(np.stack([of(part).mean(axis=0, dtype=np.float32) for part in parts]), 0, axis)
-        of = np.asarray
+        parts = [np.arange(start, min(start + size, count), step) for start in range(0, count, size)]
+        looked_at.append(np.concatenate(parts))
+        firsts.append(np.cumsum([0, *(len(part) for part in parts[:-1])]))
+    means = of(array[np.ix_(*looked_at)])
+    for axis, (chosen, first) in enumerate(zip(looked_at, firsts, strict=True)):
+        counts = np.diff(first, append=len(chosen))
+        sums = np.add.reduceat(means, first, axis=axis, dtype=np.float32)
+        means = sums / counts.astype(np.float32).reshape([-1 if other == axis else 1 for other in range(3)])
     return means.astype(np.float64)
+
+
+def distances(outside: np.ndarray, sampling: np.ndarray) -> np.ndarray:
+    """Distance of every block to the nearest one that is not outside; there must be one. Loading scipy for it takes half a second.
+
+    Args:
+        outside: (d, h, w) bool.
+        sampling: Size of a block along each axis.
+    """
+    squares = np.where(outside, np.inf, 0.0)
+    for axis, size in enumerate(sampling.tolist()):
+        along = np.moveaxis(squares, axis, 0)
+        steps = np.arange(len(along)).reshape(-1, 1, 1)
+        nearest = along.copy()
+        for place, row in enumerate(along):
+            np.minimum(nearest, row + ((steps - place) * size) ** 2, out=nearest)
+        squares = np.moveaxis(nearest, 0, axis)
+    return np.sqrt(squares)
 
 
 def _unsureness(confidence: np.ndarray) -> np.ndarray:
@@ -267,12 +287,17 @@ def _unsureness(confidence: np.ndarray) -> np.ndarray:
 def _thin_labels(marks: SparseLabels, tree: LabelTree, voxels: dict[int, int]) -> list[Suggestion]:
     """Labels with few voxels, or in one slice only: a slice through their strokes in another direction, worst label first."""
     axes = drawable_axes(marks.grid)
+    order = np.argsort(marks.label_ids, kind="stable")
+    sorted_ids = marks.label_ids[order]
     found = []
     for label in tree:
-        own = marks.indices[marks.label_ids == label.id]
-        slices = [len(np.unique(column)) for column in own.T]
-        if not voxels[label.id] or (voxels[label.id] >= FEW_VOXELS and min(slices) > 1):
+        if not voxels[label.id]:
             continue
+        first, last = np.searchsorted(sorted_ids, (label.id, label.id + 1))
+        own = marks.indices[order[first:last]]
+        if voxels[label.id] >= FEW_VOXELS and (own.min(axis=0) < own.max(axis=0)).all():
+            continue
+        slices = [len(np.unique(column)) for column in own.T]
         point = own[np.abs(own - own.mean(axis=0)).sum(axis=1).argmin()].tolist()
         drawn = int(np.argmin(slices))
         axis = max((axis for axis in axes if axis != drawn), key=lambda axis: slices[axis], default=None)
