@@ -147,13 +147,15 @@ def test_every_entry_says_what_where_from_and_when():
         assert (entry.build is None) == bool(entry.expression), entry.name
 
 
-def test_the_document_has_a_section_for_every_loss_with_its_options():
+def test_the_document_has_a_section_for_every_loss_with_its_options_and_how_sure_we_are():
     text = DOCUMENT.read_text(encoding="utf-8")
     for entry in ENTRIES:
         assert f"\n### `{entry.name}`" in text, entry.name
         section = text.split(f"\n### `{entry.name}`")[1].split("\n### ")[0].split("\n## ")[0]
         missing = [option for option in default_options(entry) if f"`{option}" not in section]
         assert not missing or entry.expression, (entry.name, missing)
+        assert "*Perfect*" in section and "*Source*" in section, entry.name  # noqa: PT018 - one matter
+        assert any(word in " ".join(section.split()) for word in ("*Confirmed*", "*Not confirmed*", "*our choice*")), entry.name
 
 
 def test_a_list_for_people_calls_every_loss_differently_and_recommends_the_first():

@@ -12,6 +12,7 @@ from semseg_core.errors import InputError, LabelTreeError
 from semseg_core.labels.tree import Label, LabelTree
 from semseg_core.losses import ground, subtrees, weights
 from semseg_core.losses.ground import GroundDistances, diameter, distances_to_leaves
+from semseg_core.losses.scratch import softmax
 from semseg_core.losses.subtrees import SubtreeSums
 from semseg_core.losses.table import build_loss
 from semseg_core.losses.tree import TreeLoss
@@ -224,6 +225,15 @@ def test_a_tree_with_only_a_root_is_refused_and_one_with_only_zero_lengths_is_no
         build_loss("default", LabelTree((Label(1, "all", 1),)))
     flat = LabelTree((Label(1, "root", 1), Label(2, "a", 2, parent=1, length=0.0), Label(3, "b", 3, parent=1, length=0.0)))
     assert build_loss("wasserstein(alpha=0)", flat)(torch.randn(4, 2), torch.tensor([1, 2, 1, 2])).item() == 0.0
+
+
+def test_work_is_done_at_annotated_voxels_alone(weighted_tree, monkeypatch):
+    rows = []
+    monkeypatch.setattr("semseg_core.losses.tree.softmax", lambda logits: rows.append(len(logits)) or softmax(logits))
+    targets = torch.full((2, 9, 9, 9), -1)
+    targets[0, 4, :, 3] = targets[1, 2, 2, :5] = 4
+    build_loss("default + wasserstein", weighted_tree)(torch.zeros(2, 5, 9, 9, 9), targets)
+    assert rows == [9, 5]
 
 
 def test_terms_of_a_sum_share_one_softmax(weighted_tree):
