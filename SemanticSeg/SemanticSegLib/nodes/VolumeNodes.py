@@ -88,7 +88,7 @@ def addConfidenceVolume(
         ShapeError: If there is not one probability per voxel of `volumeNode`.
     """
     requireShape(confidence, volumeNode, "confidence map")
-    node = _addScalarVolume(scene, name, confidence.astype(np.float32))
+    node = scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", scene.GenerateUniqueName(name))
     toRas = vtk.vtkMatrix4x4()
     volumeNode.GetIJKToRASMatrix(toRas)
     node.SetIJKToRASMatrix(toRas)
@@ -97,6 +97,9 @@ def addConfidenceVolume(
     display.SetAutoWindowLevel(False)
     display.SetWindowLevelMinMax(0.0, 1.0)
     display.SetAndObserveColorNodeID(CONFIDENCE_COLORS)
+    image = vtk.vtkImageData()  # set when nothing looks for a window any more, which takes a second for a large one
+    fillImage(image, np.asarray(confidence, dtype=np.float32))
+    node.SetAndObserveImageData(image)
     placeBeside(scene, node, volumeNode)
     return node
 

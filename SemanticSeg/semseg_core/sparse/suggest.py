@@ -240,41 +240,43 @@ def block_sizes(grid: Grid) -> tuple[int, int, int]:
 def block_means(
     array: np.ndarray, sizes: tuple[int, int, int], of: Callable[[np.ndarray], np.ndarray] = np.asarray
 ) -> np.ndarray:
-    """Mean of every block of voxels, float64; the last blocks may be smaller. Of large blocks, every other slice is looked at.
+    """Mean of every block of voxels, float64; the last blocks may be smaller. Of large blocks, two voxels a side are looked at.
 
     Args:
         array: (D, H, W).
         sizes: Voxels along each side of a block.
         of: What to take the mean of, as a function of the array's slices.
     """
-    looked_at, firsts = [], []
+    looked_at, inside = [], []
     for count, size in zip(array.shape, sizes, strict=True):
-        step = 2 if size >= 4 else 1
-        parts = [np.arange(start, min(start + size, count), step) for start in range(0, count, size)]
-        looked_at.append(np.concatenate(parts))
-        firsts.append(np.cumsum([0, *(len(part) for part in parts[:-1])]))
-    means = of(array[np.ix_(*looked_at)])
-    for axis, (chosen, first) in enumerate(zip(looked_at, firsts, strict=True)):
-        counts = np.diff(first, append=len(chosen))
-        sums = np.add.reduceat(means, first, axis=axis, dtype=np.float32)
-        means = sums / counts.astype(np.float32).reshape([-1 if other == axis else 1 for other in range(3)])
+        within = np.array([size // 4, size // 4 + size // 2]) if size >= 4 else np.arange(size)
+        places = np.arange(0, count, size)[:, np.newaxis] + within
+        looked_at.append(np.minimum(places, count - 1))
+        inside.append((places < count) | (within == within[0]))
+    means = of(array[np.ix_(*(places.ravel() for places in looked_at))])
+    for axis, counted in enumerate(inside):
+        parts = means.reshape(*means.shape[:axis], *counted.shape, *means.shape[axis + 1 :])
+        counted = counted.reshape(*counted.shape, *[1] * (2 - axis))
+        means = parts.mean(axis=axis + 1, dtype=np.float32, where=counted)
     return means.astype(np.float64)
 
 
 def distances(outside: np.ndarray, sampling: np.ndarray) -> np.ndarray:
-    """Distance of every block to the nearest one that is not outside; there must be one. Loading scipy for it takes half a second.
+    """Distance of every block to the nearest one that is not outside; loading scipy for that takes half a second.
 
     Args:
-        outside: (d, h, w) bool.
+        outside: (d, h, w) bool, not everywhere true.
         sampling: Size of a block along each axis.
     """
-    squares = np.where(outside, np.inf, 0.0)
+    squares = np.where(outside, np.inf, 0.0).astype(np.float32)
     for axis, size in enumerate(sampling.tolist()):
-        along = np.moveaxis(squares, axis, 0)
-        steps = np.arange(len(along)).reshape(-1, 1, 1)
-        nearest = along.copy()
-        for place, row in enumerate(along):
-            np.minimum(nearest, row + ((steps - place) * size) ** 2, out=nearest)
+        along = np.ascontiguousarray(np.moveaxis(squares, axis, 0))
+        steps = (np.arange(len(along)) * size).reshape(-1, 1, 1)
+        nearest, reached = along.copy(), np.empty_like(along)
+        for step, row in zip(steps.ravel().tolist(), along, strict=True):
+            if np.isfinite(row).any():
+                np.add(row, np.square(steps - step, dtype=np.float32), out=reached)
+                np.minimum(nearest, reached, out=nearest)
         squares = np.moveaxis(nearest, 0, axis)
     return np.sqrt(squares)
 
