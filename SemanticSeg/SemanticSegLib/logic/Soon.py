@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 
 
@@ -16,10 +17,13 @@ class Soon:
     def __init__(self, action: Callable[[], None], delayMs: int = 150) -> None:
         import qt
 
+        self._action = action
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(delayMs)
-        self._timer.connect("timeout()", action)
+        # What is connected lives as long as the timer. Only Python finds the way back from an action to whoever waits here.
+        itself = weakref.ref(self)
+        self._timer.connect("timeout()", lambda: itself()._action())
 
     def request(self) -> None:
         """Do it soon; what was requested before waits with it."""

@@ -97,6 +97,8 @@ class Panel:
         self._logic.results.retrainRequested.disconnect(self._onRetrain)
         for step in (self.apply, self.train, self.scribble, self.labels):
             step.cleanup()
+        # A reload hides the old widgets and keeps them, with all that they are connected to, the choices of the scene among it.
+        self.widget.deleteLater()
 
     # What steps tell each other
 

@@ -4,6 +4,7 @@ These tests run in Slicer (`run.py`, or CTest after a build with BUILD_TESTING) 
 unittest. Nothing of the module is imported at file scope: a test may reload it.
 """
 
+import gc
 import shutil
 import tempfile
 import time
@@ -88,6 +89,18 @@ def tag(segment, name):
     return str(text) if segment.GetTag(name, text) else ""
 
 
-def observers(vtkObject):
-    """How many observers an object of VTK has: it tells when it is printed, and in no other way."""
-    return str(vtkObject).count("vtkObserver (")
+def observers(*vtkObjects):
+    """How many observers in Python each object of VTK has."""
+    return [len(_callbacks(each)) for each in vtkObjects]
+
+
+def observing(*vtkObjects):
+    """The objects of this module whose methods observe objects of VTK."""
+    receivers = [getattr(callback, "__self__", None) for each in vtkObjects for callback in _callbacks(each)]
+    return [receiver for receiver in receivers if type(receiver).__module__.startswith("SemanticSeg")]
+
+
+def _callbacks(vtkObject):
+    """VTK tells observers to nobody but the collector of garbage."""
+    gc.collect()
+    return [each for each in gc.get_referents(vtkObject) if callable(each)]
