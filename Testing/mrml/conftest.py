@@ -20,6 +20,7 @@ from semseg_core.geometry import Grid
 
 install_python_modules()
 
+from mrml.result_bench import bench, plain_bench  # noqa: E402, F401 - as below
 from mrml.scribble_desk import desk, new_desk, plain  # noqa: E402, F401 - the module needs Slicer's Python
 
 
