@@ -188,6 +188,13 @@ def test_the_key_of_erasing_does_not_end_a_stroke_that_is_drawn(painting):
     assert painting.tool == "Paint"
 
 
+def test_the_key_that_stops_outlives_its_own_press(painting):
+    keys = [child for child in painting.window.children() if child.className() == "QShortcut"]
+    painting.step.stop()  # PythonQt deletes at once what Python owns, has no parent and is referred to no more
+    assert keys
+    assert all(key.parent() is not None and not key.enabled for key in keys)
+
+
 def test_leaving_while_the_key_is_held_leaves_nothing_behind(painting):
     gestures.hold(painting.window, "E")
     painting.step.exit()

@@ -59,7 +59,8 @@ class ScribbleKeys:
         """Switch the keys off."""
         self._hold.end()
         for shortcut in self._shortcuts:
-            shortcut.setParent(None)
+            # Without a parent it would be deleted at once, in the middle of its own press where it is the key that stops.
+            shortcut.enabled = False
             shortcut.deleteLater()
         self._shortcuts = []
 
