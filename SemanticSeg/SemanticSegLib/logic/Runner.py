@@ -127,8 +127,12 @@ class RunningJob:
         return [event for event in events if event is not None]
 
     def _finish(self) -> None:
+        import qt
+
         self._timer.stop()
         self._timer.disconnect("timeout()", self._look)
+        # Whoever hears that it is finished may forget the job, and with it the timer that is calling here: held a moment longer.
+        qt.QTimer.singleShot(0, self._timer.stop)
         endTree(self._process)  # a launcher that was killed leaves the child that it started
         self.outcome = self._judged(self._process.returncode)
         self.finished.emit(self.outcome)
