@@ -6,11 +6,12 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_edt
 
 from semseg_core.errors import InputError, ShapeError
 from semseg_core.geometry import Grid
 from semseg_core.sparse.scribbles import SparseLabels
-from semseg_core.sparse.suggest import WORTHLESS, block_means, block_sizes, drawable_axes, suggest
+from semseg_core.sparse.suggest import WORTHLESS, block_means, block_sizes, distances, drawable_axes, suggest
 
 GRID = Grid((16, 16, 16), np.eye(4))
 
@@ -178,3 +179,9 @@ def test_bad_input_is_named(brain_tree):
         suggest(marks_at(), brain_tree, count=0)
     with pytest.raises(ShapeError, match=r"confidence map: \(3, 3, 3\) voxels"):
         suggest(marks_at(), brain_tree, confidence=np.ones((3, 3, 3)))
+
+
+def test_distances_of_blocks_are_exact():
+    outside = np.random.default_rng(3).random((7, 9, 5)) > 0.03
+    sampling = np.array((3.0, 1.0, 1.5))
+    np.testing.assert_allclose(distances(outside, sampling), distance_transform_edt(outside, sampling=sampling), rtol=1e-5)
