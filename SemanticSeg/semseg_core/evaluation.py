@@ -26,6 +26,8 @@ def evaluate_files(
 ) -> Report:
     """Read both, compare, and write the report where asked for.
 
+    The truth may be cropped, or stored along other axes, as long as both have the same voxels.
+
     Args:
         tree: The label tree of both.
         truth_file: The truth: a label map or .seg.nrrd; 0 is unknown.
@@ -44,6 +46,7 @@ def evaluate_files(
     from semseg_core.labels.encode import values_to_ids
     from semseg_core.metrics.records import report_to_json
     from semseg_core.metrics.report import evaluate
+    from semseg_core.sparse.placing import place_values
 
     started = time.monotonic()
     for path, role in ((truth_file, "truth"), (prediction_file, "prediction")):
@@ -56,12 +59,17 @@ def evaluate_files(
         prediction = read_segmentation(prediction_file, tree, unknown_values, "prediction")
         for note in (*truth.notes, *prediction.notes):
             on_event(Note(note))
-        prediction.grid.require_same(truth.grid, f"prediction {prediction_file}", f"truth {truth_file}")
+        # Slicer stores a segmentation cropped to what is drawn.
+        values, outside = place_values(
+            truth.values, truth.grid, prediction.grid, f"truth {truth_file}", f"prediction {prediction_file}"
+        )
+        if outside:
+            on_event(Note(f"truth: {outside} voxels lie outside the segmentation and are left out", "warning"))
         on_event(Stage("Comparing" if surface_tolerance_mm is None else "Comparing labels and surfaces"))
         report = evaluate(
-            values_to_ids(truth.values, tree),
+            values_to_ids(values, tree),
             values_to_ids(prediction.values, tree),
-            truth.grid,
+            prediction.grid,
             tree,
             within_truth=within_truth,
             surface_tolerance_mm=surface_tolerance_mm,

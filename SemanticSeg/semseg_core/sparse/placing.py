@@ -1,4 +1,4 @@
-"""Sparse labels drawn on one grid, moved to the image's, where both have the same voxels."""
+"""Labels drawn on one grid, moved to the image's, where both have the same voxels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,40 @@ def place(marks: SparseLabels, grid: Grid, what: str = "scribbles", others: str 
     Raises:
         ShapeError: If the voxels do not coincide; the message says whether spacing, direction or position differs.
     """
-    own = marks.grid
+    steps, first = _steps(marks.grid, grid, what, others)
+    indices = (marks.indices @ steps.T + first).astype(np.int64)
+    inside = ((indices >= 0) & (indices < grid.shape)).all(axis=1)
+    return SparseLabels(grid, indices[inside], marks.label_ids[inside]), int((~inside).sum())
+
+
+def place_values(
+    values: np.ndarray, own: Grid, grid: Grid, what: str = "the truth", others: str = "the image"
+) -> tuple[np.ndarray, int]:
+    """As `place`, for a whole array: its values on another grid, and how many but 0 fell outside it.
+
+    Args:
+        values: One per voxel of `own`, (D, H, W); 0 stands for nothing.
+        own: Their grid.
+        grid: Where they are wanted; what `own` does not cover becomes 0.
+        what: What they are, for messages.
+        others: What lies on `grid`, for messages.
+
+    Raises:
+        ShapeError: If the voxels do not coincide.
+    """
+    steps, first = _steps(own, grid, what, others)
+    axes, signs = np.abs(steps).argmax(axis=1), steps.sum(axis=1)
+    turned = np.flip(values.transpose(axes), np.flatnonzero(signs < 0))
+    start = (first - np.where(signs < 0, np.array(turned.shape) - 1, 0)).astype(int)
+    low, high = np.maximum(start, 0), np.minimum(start + turned.shape, grid.shape)
+    placed = np.zeros(grid.shape, dtype=values.dtype)
+    if (low < high).all():
+        placed[tuple(map(slice, low, high))] = turned[tuple(map(slice, low - start, high - start))]
+    return placed, int(np.count_nonzero(values) - np.count_nonzero(placed))
+
+
+def _steps(own: Grid, grid: Grid, what: str, others: str) -> tuple[np.ndarray, np.ndarray]:
+    """What a step along each own axis is on the other grid, (3, 3) of -1, 0 and 1, and where the first voxel lies there."""
     axes = np.linalg.inv(grid.ijk_to_ras[:3, :3]) @ own.ijk_to_ras[:3, :3]
     turned = np.rint(axes)
     if not (np.abs(turned).sum(axis=0) == 1).all() or not (np.abs(turned).sum(axis=1) == 1).all():
@@ -35,9 +68,7 @@ def place(marks: SparseLabels, grid: Grid, what: str = "scribbles", others: str 
     distance = np.abs(grid.index_to_ras(corners @ steps.T + first) - own.index_to_ras(corners)).max()
     if distance > TOLERANCE_MM:
         raise _differs(own, grid, what, others)
-    indices = (marks.indices @ steps.T + first).astype(np.int64)
-    inside = ((indices >= 0) & (indices < grid.shape)).all(axis=1)
-    return SparseLabels(grid, indices[inside], marks.label_ids[inside]), int((~inside).sum())
+    return steps, first
 
 
 def _differs(own: Grid, grid: Grid, what: str, others: str) -> ShapeError:

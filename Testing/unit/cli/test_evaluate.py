@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 from semseg_core.cli import evaluate
-from semseg_core.data.images import write_label_map
+from semseg_core.data.images import read_label_map, write_label_map
 from semseg_core.data.segmentation import write_segmentation
 from semseg_core.errors import InputError, ShapeError
 from semseg_core.geometry import Grid
 from semseg_core.labels.reading import save_tree
 from semseg_core.labels.tree import LabelTree
 from semseg_core.metrics.records import report_from_json
-from semseg_core.train.events import Done, Event
+from semseg_core.train.events import Done, Event, Note
 
 Semseg = Callable[..., list[Event]]
 
@@ -119,12 +119,33 @@ def test_nothing_but_events_is_printed_for_programs(semseg: Semseg, capsys: pyte
     assert capsys.readouterr().out == ""
 
 
+def test_a_cropped_truth_says_the_same_as_the_whole(semseg: Semseg, folder: Path, brain_tree: LabelTree) -> None:
+    whole = read_label_map(folder / "truth.nii.gz")
+    truth = np.zeros_like(whole.array)
+    truth[1:3, 1:4, 1:5] = whole.array[1:3, 1:4, 1:5]
+    start = np.eye(4)
+    start[:3, 3] = (1, 1, 1)
+    cropped = truth[1:3, 1:4, 1:5]
+    write_label_map(folder / "part.nii.gz", truth, whole.grid)
+    write_segmentation(folder / "part.seg.nrrd", cropped, Grid(cropped.shape, whole.grid.ijk_to_ras @ start), brain_tree)
+    summaries = [semseg(truth=name)[-1].summary for name in ("part.nii.gz", "part.seg.nrrd")]
+    assert summaries[0] == summaries[1]
+
+
+def test_truth_beyond_the_segmentation_is_told(semseg: Semseg, folder: Path, oblique_grid: Grid) -> None:
+    prediction = read_label_map(folder / "prediction.nii.gz").array[:-1]
+    write_label_map(folder / "short.nii.gz", prediction, Grid(prediction.shape, oblique_grid.ijk_to_ras))
+    told = [event.message for event in semseg(prediction="short.nii.gz") if isinstance(event, Note)]
+    beyond = np.count_nonzero(read_label_map(folder / "truth.nii.gz").array[-1])
+    assert f"truth: {beyond} voxels lie outside the segmentation and are left out" in told
+
+
 def test_two_grids_are_refused_and_an_earlier_report_stays(semseg: Semseg, folder: Path, oblique_grid: Grid) -> None:
     moved = np.array(oblique_grid.ijk_to_ras)
-    moved[0, 3] += 5.0
+    moved[0, 3] += 0.3
     write_label_map(folder / "moved.nii.gz", np.full(oblique_grid.shape, 5, dtype=np.int16), Grid(oblique_grid.shape, moved))
     (folder / "report.json").write_text("earlier")
-    with pytest.raises(ShapeError, match="prediction moved.nii.gz does not lie on the grid of truth truth.nii.gz: .* 5 mm apart"):
+    with pytest.raises(ShapeError, match="truth truth.nii.gz: not drawn on the voxels of prediction moved.nii.gz: shifted by"):
         semseg("--json", "report.json", prediction="moved.nii.gz")
     assert (folder / "report.json").read_text() == "earlier"
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from semseg_core.errors import ShapeError
 from semseg_core.geometry import Grid
-from semseg_core.sparse.placing import place
+from semseg_core.sparse.placing import place, place_values
 from semseg_core.sparse.scribbles import SparseLabels
 
 TURN = np.deg2rad(30.0)
@@ -72,3 +72,18 @@ def test_turned_axes_are_refused():
     marks = SparseLabels(Grid((4, 5, 6), turned), np.zeros((1, 3)), np.ones(1))
     with pytest.raises(ShapeError, match="ink: .* of the scan: their axes are turned against each other; resample them"):
         place(marks, IMAGE, "ink", "the scan")
+
+
+@given(st.permutations(range(3)), st.tuples(*[st.sampled_from((-1, 1))] * 3), st.tuples(*[st.integers(-4, 7)] * 3))
+def test_whole_arrays_are_placed_as_marks_are(axes, signs, shift):
+    change = np.eye(4)
+    change[:3, :3] = np.eye(3)[list(axes)] * np.array(signs)
+    change[:3, 3] = shift
+    values = np.arange(3 * 4 * 5).reshape(3, 4, 5) % 7
+    marks = SparseLabels(moved(change, values.shape), np.argwhere(values), values[values > 0])
+    expected, outside = place(marks, IMAGE)
+    placed, left = place_values(values, marks.grid, IMAGE)
+    dense = np.zeros(IMAGE.shape, dtype=values.dtype)
+    dense[tuple(expected.indices.T)] = expected.label_ids
+    np.testing.assert_array_equal(placed, dense)
+    assert left == outside
