@@ -18,6 +18,7 @@ from SemanticSegLib.nodes.ResultNodes import addResult
 from SemanticSegLib.nodes.SegmentationNodes import LABEL_MAP, addSegmentation
 from SemanticSegLib.nodes.VolumeNodes import addVolume
 from semseg_core.data.answer_paths import AnswerPaths
+from semseg_core.geometry import Grid
 
 
 @pytest.fixture(scope="session")
@@ -317,7 +318,68 @@ def test_a_truth_tells_how_good_it_is(applied, desk):
     assert any(text.startswith(f"Correct {100 * expected:.1f}\u00a0%") for text in labels)
 
 
+def test_a_truth_that_covers_a_part_is_compared_and_forgotten_when_something_else_is_shown(applied, desk):
+    applied.ui.measureSection.collapsed = False
+    drawn = np.where(np.indices(GRID.shape)[0] == 6, anatomy(), 0)[6:7]
+    start = np.eye(4)
+    start[2, 3] = 6  # Slicer keeps no more of a segmentation than what is drawn
+    part = addVolume(desk.scene, "part", drawn.astype(np.int16), Grid(drawn.shape, GRID.ijk_to_ras @ start))
+    truth = addSegmentation(desk.scene, "truth", drawn, part, TREE, "MANUAL")
+    applied.ui.truthSelector.setCurrentNode(truth)
+    gestures.click(applied.ui.evaluateButton)
+    desk.until(lambda: not desk.results.evaluating.stage)
+    assert desk.results.evaluating.problem == ""
+    assert desk.results.evaluating.report is not None
+    shown = applied.ui.evaluationBox.findChildren(qt.QTreeWidget)[0]
+    assert shown.visible
+    applied.ui.certaintySlider.value = applied.ui.certaintySlider.maximum
+    desk.settle()
+    assert not shown.visible
+
+
+# The volume of the panel
+
+
+def test_each_volume_shows_its_own_result_as_the_slider_says(applied, desk):
+    first = desk.parameters.volume
+    applied.ui.fadeSlider.value = 20
+    desk.parameters.volume = second = desk.add("second")
+    desk.settle()
+    assert not applied.ui.resultBox.visible
+    gestures.click(applied.ui.applyButton)
+    desk.wait()
+    desk.settle()
+    assert desk.results.shown.volume is second
+    assert desk.parameters.result.GetDisplayNode().GetOpacity() == pytest.approx(0.4)
+    desk.parameters.volume = first
+    desk.settle()
+    assert desk.results.shown.volume is first
+    assert applied.ui.resultBox.visible
+
+
+def test_after_several_volumes_the_result_of_the_one_on_top_is_shown(applied, desk):
+    desk.add("second")
+    desk.settle()
+    gestures.choose(applied.ui.toSelector, "chosen volumes…")
+    for row in range(2):
+        applied.ui.volumesList.item(row).setCheckState(qt.Qt.Checked)
+    gestures.click(applied.ui.applyButton)
+    desk.wait()
+    assert desk.applied[-1].count == 2
+    assert desk.results.shown.volume is desk.parameters.volume
+
+
 # Models
+
+
+def test_a_chosen_model_stays_chosen_when_it_is_renamed(applied, desk, model):
+    desk.store(model, "newer")
+    desk.results.chooseModel(MODEL)
+    desk.parameters.startModel = MODEL
+    desk.models.rename(MODEL, "better")
+    desk.settle()
+    assert applied.ui.modelSelector.currentText == "better"
+    assert desk.parameters.startModel == "better"
 
 
 def test_models_are_renamed_exported_imported_and_deleted(step, desk, model, tmp_path, user_answers):

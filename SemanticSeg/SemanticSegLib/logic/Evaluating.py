@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from SemanticSegLib.logic.JobFolders import JobFolder
     from SemanticSegLib.logic.Runner import JobRunner, Outcome, RunningJob
     from SemanticSegLib.logic.ShownResult import ShownResult
+    from semseg_core.data.answer_paths import Answers
 
 TURN_S = 0.05
 
@@ -58,6 +59,7 @@ class Evaluating:
         logTail: Last lines of its log.
         notes: What was assumed or lost in comparing, in sentences.
         report: The latest one that succeeded, None before.
+        compared: The answers it is about; others may be shown by now.
     """
 
     def __init__(self, shown: ShownResult, runner: JobRunner, soon: Callable[[Callable[[], None], int], Soon] = Soon) -> None:
@@ -65,6 +67,7 @@ class Evaluating:
         self.stage = self.problem = self.logTail = ""
         self.notes: list[str] = []
         self.report: Report | None = None
+        self.compared: Answers | None = None
         self._shown = shown
         self._runner = runner
         self._running: RunningJob | None = None
@@ -104,6 +107,7 @@ class Evaluating:
         except SemSegError:
             self._folder.remove()
             raise
+        self.compared = self._shown.answers
         self._files = (step for part in parts for step in part)
         self._tell(_("Preparing"))
         self._soon.request()

@@ -52,6 +52,7 @@ class ModelStore:
 
     Attributes:
         changed: `()` after the list has changed.
+        renamed: `(old: str, new: str)` before that, so that whoever has chosen a model keeps it.
 
     Args:
         root: Where the models are; a folder in the user's data if None. It is made when the first model comes.
@@ -59,6 +60,7 @@ class ModelStore:
 
     def __init__(self, root: Path | None = None) -> None:
         self.changed = Signal()
+        self.renamed = Signal()
         self.root = root or data_folder() / "models"
         self._read: dict[tuple[Path, int], tuple[ModelCard | None, str]] = {}
 
@@ -132,6 +134,7 @@ class ModelStore:
                     name=name, reason=error.strerror
                 )
             ) from error
+        self.renamed.emit(name, newName)
         self.changed.emit()
 
     def delete(self, name: str) -> None:

@@ -85,10 +85,11 @@ class ResultsLogic:
         self.evaluating = Evaluating(self.shown, runner, soon)
         self._changedSoon = soon(self.changed.emit, 50)
         self._parameters: SemanticSegParameterNode | None = None
-        self._choice: tuple[object, ...] = ()
+        self._choice: tuple[object, ...] = (None,)
         self._parametersObserver = 0
         self._observeParameters(parameters)
         models.changed.connect(self.changed.emit)
+        models.renamed.connect(self._onRenamed)
         events = (slicer.vtkMRMLScene.NodeAddedEvent, slicer.vtkMRMLScene.NodeRemovedEvent)
         self._sceneObservers = [scene.AddObserver(event, self._onSceneChanged) for event in events]
 
@@ -102,6 +103,7 @@ class ResultsLogic:
     def cleanup(self) -> None:
         """Stop observing; a run under way is cancelled."""
         self._models.changed.disconnect(self.changed.emit)
+        self._models.renamed.disconnect(self._onRenamed)
         self._changedSoon.cancel()
         self._observeParameters(None)
         for observer in self._sceneObservers:
@@ -323,6 +325,8 @@ class ResultsLogic:
         self._applying = None
         if self._frames is not None and applied.count:
             self._frames.follow()
+        if _resultOf(self._scene, self._parameters.volume) is not None:  # of several volumes, the last one's is shown by now
+            self._showOwn()
         self.finished.emit(applied)
         self.changed.emit()
 
@@ -331,14 +335,28 @@ class ResultsLogic:
             self._parameters.RemoveObserver(self._parametersObserver)
         self._parameters = parameters or self._parameters
         if parameters is not None:
+            self._choice = (parameters.volume,)
             self._parametersObserver = parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, self._onParametersModified)
 
     def _onParametersModified(self, _caller: object, _event: str) -> None:
         chosen = self._parameters
         choice = (chosen.volume, tuple(chosen.furtherChannels), chosen.channelNames, chosen.allFrames, chosen.model)
         if choice != self._choice:  # the slider moves parameters, too, and is no reason to look at models on disk
+            isOther = chosen.volume is not self._choice[0]
             self._choice = choice
+            if isOther:
+                self._showOwn()
             self._changedSoon.request()
+
+    def _showOwn(self) -> None:
+        """Show the result of the chosen volume: each has its own. What a deleted volume leaves stays."""
+        volume = self._parameters.volume
+        if volume is not None:
+            self._parameters.result = _resultOf(self._scene, volume)
+
+    def _onRenamed(self, name: str, newName: str) -> None:
+        if self._parameters.model == name:
+            self._parameters.model = newName
 
     def _onSceneChanged(self, _scene: object, _event: str) -> None:
         self._changedSoon.request()

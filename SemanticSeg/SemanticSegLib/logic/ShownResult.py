@@ -213,8 +213,7 @@ class ShownResult:
         """Fade between scribbles (0) and result (1); in the middle both are shown in full."""
         self._parameters.resultOpacity = balance
         self._parameters.scribbleOpacity = min(1.0, 2.0 * (1.0 - balance))
-        if self._node is not None:
-            self._node.GetDisplayNode().SetOpacity(min(1.0, 2.0 * balance))
+        self._fade()
 
     def refresh(self) -> None:
         """Decide anew and show it; happens by itself when the slider, the level or the frame changes."""
@@ -323,6 +322,11 @@ class ShownResult:
 
     # How
 
+    def _fade(self) -> None:
+        display = None if self._node is None else self._node.GetDisplayNode()
+        if display is not None:  # while a scene is read, it may come after its segmentation
+            display.SetOpacity(min(1.0, 2.0 * self._parameters.resultOpacity))
+
     def _draw(self) -> None:
         showAnswers(self._node, self._paths, self._answers, self._looks(self._paths.tree))
         display = self._node.GetDisplayNode()
@@ -375,6 +379,7 @@ class ShownResult:
             self._kept.RemoveObserver(self._keptObserver)
         self._surfaces = iter(())
         self._node = node if isResult(node) else None
+        self._fade()
         # A browser of sequences puts another frame into the kept nodes.
         self._kept = None if self._node is None else self._node.GetNodeReference(SHARES)
         if self._kept is not None:

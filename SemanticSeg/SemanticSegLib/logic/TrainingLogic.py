@@ -119,6 +119,7 @@ class TrainingLogic:
         self._sceneObserver = scene.AddObserver(slicer.vtkMRMLScene.NodeRemovedEvent, self._onNodeRemoved)
         for signal in (labels.treeChanged, scribbles.countsChanged, models.changed, dependencies.changed):
             signal.connect(self._onChanged)
+        models.renamed.connect(self._onRenamed)
         self.setParameters(parameters)
 
     def setParameters(self, parameters: SemanticSegParameterNode) -> None:
@@ -137,6 +138,7 @@ class TrainingLogic:
         heard = (self._labels.treeChanged, self._scribbles.countsChanged, self._models.changed, self._dependencies.changed)
         for signal in heard:
             signal.disconnect(self._onChanged)
+        self._models.renamed.disconnect(self._onRenamed)
 
     # What can be done
 
@@ -224,6 +226,10 @@ class TrainingLogic:
 
     def _onChanged(self, *_news: object) -> None:
         self.changed.emit()
+
+    def _onRenamed(self, name: str, newName: str) -> None:
+        if self._parameters.startModel == name:
+            self._parameters.startModel = newName
 
     def _onParametersModified(self, _caller: object, _event: str) -> None:
         self.cases.changed.emit()

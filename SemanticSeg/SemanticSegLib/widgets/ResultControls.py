@@ -80,8 +80,9 @@ class ResultControls:
         """Show how the result is looked at; nothing where there is none."""
         ui, parameters = self._ui, self._results.parameters
         ui.resultBox.setVisible(self._shown.paths is not None)
+        if self._shown.answers is not self._results.evaluating.compared:
+            self._evaluation.hide()  # its figures are about what was shown before
         if self._shown.paths is None:
-            self._evaluation.hide()
             return
         ui.certaintySlider.value = round(parameters.certainty * STEPS)
         ui.certaintyValue.text = f"{100 * parameters.certainty:.3g} %"
