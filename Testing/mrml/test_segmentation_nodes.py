@@ -105,6 +105,13 @@ def test_gray_stays_gray(scene, volume_node, grid, brain_tree):
     assert np.rint(np.multiply(node.GetSegmentation().GetSegment("SemanticSeg_5").GetColor(), 255)).tolist() == [128, 128, 128]
 
 
+def test_slicers_dicom_export_does_not_take_segments_for_empty(scene, volume_node, grid, brain_tree, label_ids):
+    node = addSegmentation(scene, "Result", label_ids, volume_node, brain_tree)
+    voxels = node.GetSegmentation().GetNthSegment(0).GetRepresentation("Binary labelmap")
+    # DICOMSegmentationExporter.isSegmentEmpty looks for this name, and for another value than 0.
+    assert voxels.GetPointData().GetArray("ImageScalars").GetValueRange() != (0, 0)
+
+
 def test_148_labels_share_one_layer(scene, volume_node, grid):
     tree = LabelTree((Label(1, "root", 1), *(Label(n, f"label {n}", n * 100, parent=1) for n in range(2, 150))))
     label_ids = np.arange(np.prod(grid.shape)).reshape(grid.shape) % 150

@@ -6,6 +6,9 @@ import numpy as np
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
+SCALARS = "ImageScalars"
+"""What VTK calls the voxels of an image; Slicer's DICOM export takes a segment for empty whose voxels are called otherwise."""
+
 
 def arrayFromMatrix(matrix: vtk.vtkMatrix4x4) -> np.ndarray:
     """The matrix, (4, 4) float64."""
@@ -30,4 +33,6 @@ def arrayFromImage(image: vtk.vtkImageData) -> np.ndarray:
 def fillImage(image: vtk.vtkImageData, array: np.ndarray) -> None:
     """Give an image the voxels of an array, (D, H, W), copied."""
     image.SetDimensions(*array.shape[::-1])
-    image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(array).ravel(), deep=True))
+    scalars = numpy_to_vtk(np.ascontiguousarray(array).ravel(), deep=True)
+    scalars.SetName(SCALARS)
+    image.GetPointData().SetScalars(scalars)
