@@ -8,9 +8,9 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from SemanticSegLib.nodes.Regions import regionAt
+from SemanticSegLib.nodes.Regions import bounds, regionAt
 from SemanticSegLib.nodes.ResultNodes import voxelAt
-from SemanticSegLib.nodes.ScribbleBoxes import Box, bounds
+from SemanticSegLib.nodes.ScribbleBoxes import Box
 from semseg_core.data.answer_paths import AnswerPaths, Answers
 from semseg_core.errors import InputError
 

@@ -1,4 +1,4 @@
-"""Connected regions of a mask."""
+"""Where a mask is: the box around it, and its connected regions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,19 @@ import numpy as np
 import vtk
 
 from SemanticSegLib.nodes.Arrays import arrayFromImage, fillImage
+
+
+def bounds(mask: np.ndarray) -> tuple[slice, slice, slice] | None:
+    """The smallest box around all nonzero voxels, (D, H, W); None where there are none."""
+    rows = mask.any(axis=2)
+    found = []
+    for there in (rows.any(axis=1), rows.any(axis=0)):
+        places = np.flatnonzero(there)
+        if not len(places):
+            return None
+        found.append(slice(int(places[0]), int(places[-1]) + 1))
+    places = np.flatnonzero(mask[tuple(found)].any(axis=(0, 1)))
+    return found[0], found[1], slice(int(places[0]), int(places[-1]) + 1)
 
 
 def regionAt(mask: np.ndarray, voxel: tuple[int, int, int]) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 import slicer
 
 from SemanticSegLib.nodes.Arrays import arrayFromImage
+from SemanticSegLib.nodes.Regions import bounds
 from SemanticSegLib.nodes.ScribbleVoxels import SAME_VOXEL, extend, gridToLattice, labeledLayers, startOf
 from SemanticSegLib.nodes.SegmentationNodes import LABEL_MAP, layersOf
 from semseg_core.geometry import Grid
@@ -23,19 +24,6 @@ class Box(NamedTuple):
 
     start: tuple[int, int, int]
     labelIds: np.ndarray
-
-
-def bounds(mask: np.ndarray) -> tuple[slice, slice, slice] | None:
-    """The smallest box around all nonzero voxels, (D, H, W); None where there are none."""
-    rows = mask.any(axis=2)
-    found = []
-    for there in (rows.any(axis=1), rows.any(axis=0)):
-        places = np.flatnonzero(there)
-        if not len(places):
-            return None
-        found.append(slice(int(places[0]), int(places[-1]) + 1))
-    places = np.flatnonzero(mask[tuple(found)].any(axis=(0, 1)))
-    return found[0], found[1], slice(int(places[0]), int(places[-1]) + 1)
 
 
 def boxOnLattice(segmentationNode: slicer.vtkMRMLSegmentationNode, grid: Grid, box: Box) -> Box | None:

@@ -14,6 +14,7 @@ import vtk
 
 from SemanticSegLib.nodes.Arrays import fillImage, matrixFromArray
 from SemanticSegLib.nodes.Placement import hierarchyItem
+from SemanticSegLib.nodes.Regions import bounds
 from semseg_core.geometry import Grid
 from semseg_core.labels.formats.color_table import flat_names
 from semseg_core.labels.tree import LabelTree
@@ -46,7 +47,10 @@ def makeSurfaces(
     for labelId in chosen:
         covered = np.zeros(int(max(label.id for label in tree)) + 1, dtype=np.uint8)
         covered[[label.id for label in tree.subtree(labelId)]] = 1
-        surface = _surface(covered.take(labelIds), grid)
+        mask = np.empty(labelIds.shape, dtype=np.uint8)
+        for row, ids in zip(mask, labelIds, strict=True):  # slice by slice, which stays in the processor's cache
+            row[...] = covered[ids]
+        surface = _surface(mask, grid)
         if surface is not None:
             _addModel(resultNode, names[labelId], tree[labelId].color, labelId, surface)
         yield
@@ -76,13 +80,10 @@ def removeSurfaces(resultNode: slicer.vtkMRMLSegmentationNode) -> None:
 
 def _surface(mask: np.ndarray, grid: Grid) -> vtk.vtkPolyData | None:
     """A smoothed surface around the nonzero voxels, RAS millimeters; None where there are none."""
-    box = []
-    for axes in ((1, 2), (0, 2), (0, 1)):
-        there = np.flatnonzero(mask.any(axis=axes))
-        if not len(there):
-            return None
-        box.append((int(there[0]), int(there[-1]) + 1))
-    part = mask[tuple(slice(start, stop) for start, stop in box)]
+    box = bounds(mask)
+    if box is None:
+        return None
+    part = mask[box]
     step = int(np.ceil((part.size / MOST_VOXELS) ** (1 / 3)))
     part = np.pad(part[::step, ::step, ::step], 1)  # closed at the border of the image, too
     image = vtk.vtkImageData()
@@ -98,7 +99,7 @@ def _surface(mask: np.ndarray, grid: Grid) -> vtk.vtkPolyData | None:
     smooth.NonManifoldSmoothingOn()
     smooth.NormalizeCoordinatesOn()
     place = np.diag((step, step, step, 1.0))
-    place[:3, 3] = [start - step for start, _ in reversed(box)]
+    place[:3, 3] = [along.start - step for along in reversed(box)]
     matrix = grid.ijk_to_ras @ place
     move = vtk.vtkTransform()
     move.SetMatrix(matrixFromArray(matrix))
