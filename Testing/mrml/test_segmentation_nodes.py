@@ -105,7 +105,7 @@ def test_gray_stays_gray(scene, volume_node, grid, brain_tree):
     assert np.rint(np.multiply(node.GetSegmentation().GetSegment("SemanticSeg_5").GetColor(), 255)).tolist() == [128, 128, 128]
 
 
-def test_slicers_dicom_export_does_not_take_segments_for_empty(scene, volume_node, grid, brain_tree, label_ids):
+def test_slicers_dicom_export_does_not_take_segments_for_empty(scene, volume_node, brain_tree, label_ids):
     node = addSegmentation(scene, "Result", label_ids, volume_node, brain_tree)
     voxels = node.GetSegmentation().GetNthSegment(0).GetRepresentation("Binary labelmap")
     # DICOMSegmentationExporter.isSegmentEmpty looks for this name, and for another value than 0.
