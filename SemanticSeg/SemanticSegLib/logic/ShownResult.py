@@ -218,10 +218,9 @@ class ShownResult:
     def refresh(self) -> None:
         """Decide anew and show it; happens by itself when the slider, the level or the frame changes."""
         self._refreshSoon.cancel()
-        if self._paths is None:
-            return
-        self._deciding = self._paths.deciding(self._parameters.certainty, self.level)
-        self._decide()
+        if self._paths is not None:
+            self._deciding = self._paths.deciding(self._parameters.certainty, self.level)
+            self._decide()
 
     def finish(self) -> None:
         """Decide to the end now, where a large result would be shown a moment later."""
@@ -259,7 +258,9 @@ class ShownResult:
         if self._paths is None:
             self.changed.emit()
         else:
-            self.refresh()
+            self._refreshSoon.cancel()
+            self._deciding = self._paths.deciding(self._parameters.certainty, self.level)
+            self._decide(time.monotonic())  # keeping a large one has taken a moment already, so it goes on in the next turn
 
     def readout(self, point: tuple[float, float, float]) -> str:
         """What the model says at a point, RAS millimeters: the answer, the label above it, and their probabilities."""
