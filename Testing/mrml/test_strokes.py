@@ -104,6 +104,12 @@ def test_a_whole_branch_without_strokes_is_named_once_at_its_top(plain):
     assert plain.scribbles.warnings[LEFT].startswith("Nothing is scribbled in this whole branch")
 
 
+def test_strokes_of_the_topmost_label_are_said_to_tell_nothing(plain):
+    plain.stroke(1, np.s_[0:4, 0:5, 0:5])
+    plain.scribbles.refresh()
+    assert plain.scribbles.warnings[1].startswith("Every voxel is part of the topmost label")
+
+
 def test_counting_148_labels_on_a_large_volume_takes_a_moment(new_desk, scene):
     shape = (192, 192, 192)
     grid = Grid(shape, np.eye(4))

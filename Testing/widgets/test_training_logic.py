@@ -81,7 +81,10 @@ def test_what_is_missing_is_said_one_thing_after_the_other(desk):
     desk.scribbles.addMarks(np.where(strokes() == 3, 3, 0))
     desk.scribbles.refresh()
     assert "Only one label is drawn" in training.canStart()[1]
-    desk.scribbles.addMarks(strokes())
+    desk.scribbles.addMarks(np.where(strokes() == 4, TREE.root.id, 0))  # every voxel is part of it
+    desk.scribbles.refresh()
+    assert "Only one label is drawn" in training.canStart()[1]
+    desk.scribbles.addMarks(strokes(), overwrite=True)
     desk.scribbles.refresh()
     assert training.canStart() == (True, "")
     for name, value, words in (

@@ -21,6 +21,7 @@ class Lack(Enum):
     FEW = "few voxels"
     ONE_SLICE = "one slice only"
     NONE_BELOW = "nothing in the whole branch"
+    TOPMOST = "every voxel is part of it"
 
     @property
     def sentence(self) -> str:
@@ -28,6 +29,7 @@ class Lack(Enum):
         return {
             Lack.FEW: _("Fewer than {count} voxels: draw longer strokes.").format(count=FEW_VOXELS),
             Lack.ONE_SLICE: _("One slice only: scribble on another slice too, best in another direction."),
+            Lack.TOPMOST: _("Every voxel is part of the topmost label, so its strokes tell nothing: scribble below it."),
             Lack.NONE_BELOW: _("Nothing is scribbled in this whole branch, so it cannot be learned."),
         }[self]
 
@@ -44,6 +46,8 @@ def lacking(counts: dict[int, int], marks: Drawn | None, tree: LabelTree) -> dic
     lacks |= {labelId: Lack.FEW for labelId, count in counts.items() if count < FEW_VOXELS and labelId in tree}
     if counts:
         lacks |= dict.fromkeys(_emptyBranches(counts, tree), Lack.NONE_BELOW)
+    if tree.root.id in counts:
+        lacks[tree.root.id] = Lack.TOPMOST
     return lacks
 
 

@@ -260,7 +260,7 @@ class TrainingLogic:
             if parameters.volume is None:
                 return _("No volume is chosen. Choose one on top of the panel.")
             return _("Nothing is drawn yet. Scribble on at least two labels in step 2.")
-        if len(cases) == 1 and self.cases.ownTakesPart and len(self._scribbles.counts) < 2:
+        if len(cases) == 1 and self.cases.ownTakesPart and len(set(self._scribbles.counts) - {tree.root.id}) < 2:
             return _("Only one label is drawn. Scribble on at least one other in step 2.")
         for case in cases:
             if case.problem:

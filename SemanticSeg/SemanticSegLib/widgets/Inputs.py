@@ -52,6 +52,9 @@ class Inputs:
             self._nameChannels()
 
     def _onModified(self, _caller: object, _event: str) -> None:
+        parameters = self._parameters
+        if parameters.volume in parameters.furtherChannels:  # a channel was chosen as the volume: it counts once
+            parameters.furtherChannels = [node for node in parameters.furtherChannels if node is not parameters.volume]
         self._check()
 
     def _check(self) -> None:
