@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import qt
 import slicer
 from host import gestures
 from host.painting import world
 from widgets.scribble_bench import CENTER, CORTEX, FLUID, LEFT, RIGHT, WHITE_MATTER, Bench
 
 from SemanticSegLib.logic.ParameterNode import SemanticSegParameterNode
+from SemanticSegLib.nodes.ResultNodes import MODEL_ATTRIBUTE
 from SemanticSegLib.nodes.VolumeNodes import addConfidenceVolume, addVolume
 from semseg_core.geometry import Grid
 
@@ -309,11 +311,37 @@ def test_another_segmentation_can_be_chosen_and_strangers_are_named(painting, he
     node.SetReferenceImageGeometryParameterFromVolumeNode(head_volume)
     node.GetSegmentation().AddEmptySegment("a", "cortex")
     node.GetSegmentation().AddEmptySegment("b", "tumor")
-    painting.ui.scribblesSelector.setCurrentNode(node)
+    gestures.choose(painting.ui.scribblesSelector.findChild(qt.QComboBox), "by hand")
     assert painting.scribbles.node is node
     assert "Segments that fit no label: tumor." in painting.ui.summaryLabel.text
     gestures.click(painting.ui.paintButton)
     assert painting.editor.currentSegmentID() == "a"
+
+
+def test_nobody_draws_in_another_segmentation_because_the_scribbles_were_deleted(painting, head_volume):
+    other = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "A truth")  # stands before them in the selector
+    other.SetReferenceImageGeometryParameterFromVolumeNode(head_volume)
+    painting.stroke(CENTER)
+    slicer.mrmlScene.RemoveNode(painting.scribbles.node)
+    gestures.process_events()
+    assert painting.scribbles.node is None
+    assert painting.ui.scribblesSelector.currentNode() is None
+    gestures.click(painting.ui.paintButton)
+    painting.stroke(CENTER)
+    assert painting.scribbles.node is not other
+    assert other.GetSegmentation().GetNumberOfSegments() == 0
+    assert painting.ui.scribblesSelector.currentNode() is painting.scribbles.node
+
+
+def test_nothing_is_drawn_in_a_result(painting):
+    painting.stroke(CENTER)
+    mine = painting.scribbles.node
+    result = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Head result")
+    result.SetAttribute(MODEL_ATTRIBUTE, "a model")
+    gestures.choose(painting.ui.scribblesSelector.findChild(qt.QComboBox), "Head result")
+    assert painting.scribbles.node is mine
+    assert painting.ui.scribblesSelector.currentNode() is mine
+    assert painting.ui.reasonLabel.text.startswith("'Head result' is a result, which is not drawn in")
 
 
 def test_accepted_regions_are_taken_back_as_one_stroke(painting):

@@ -17,6 +17,7 @@ from SemanticSegLib.logic.ChosenScribbles import ChosenScribbles
 from SemanticSegLib.logic.Signal import Signal
 from SemanticSegLib.logic.Soon import Soon
 from SemanticSegLib.logic.StrokeCounts import DRAWN_BY_HAND, lacking
+from SemanticSegLib.nodes.ResultNodes import isResult
 from SemanticSegLib.nodes.ScribbleBoxes import Box, boxOnLattice, countLabels, drawBox, unmarked
 from SemanticSegLib.nodes.ScribbleNodes import addSegment, describeSegments, segmentLabels
 from SemanticSegLib.nodes.ScribbleVoxels import (
@@ -140,7 +141,14 @@ class ScribblesLogic:
         return self._chosen.begin()
 
     def choose(self, segmentationNode: slicer.vtkMRMLSegmentationNode | None) -> None:
-        """Scribble in a segmentation made elsewhere; segments that fit labels become theirs, `strangers` names the others."""
+        """Scribble in a segmentation made elsewhere; segments that fit labels become theirs, `strangers` names the others.
+
+        Raises:
+            InputError: If it is a result: nothing is ever drawn into one.
+        """
+        if isResult(segmentationNode):
+            found = _("'{name}' is a result, which is not drawn in; accept its labels as scribbles in step 4")
+            raise InputError(found.format(name=segmentationNode.GetName()))
         self._chosen.choose(segmentationNode)
 
     def segmentFor(self, labelId: int) -> str:

@@ -101,6 +101,7 @@ class ScribbleStep:
             self._parametersObserver = parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, self._onParametersModified)
             self._editor.setParameters(parameters)
             self._nextSlice.setParameters(parameters)
+            self._showNode()
         self._update()
 
     # The module's life
@@ -192,6 +193,8 @@ class ScribbleStep:
         ui.nextButton.connect("clicked()", self.selectNext)
         ui.intensityRange.connect("valuesChanged(double,double)", self._onRangeChanged)
         ui.suggestButton.connect("clicked()", self.showNextSlice)
+        # Not bound to the parameter: when a node is deleted a selector goes on to the next one, which nobody chose to draw in.
+        ui.scribblesSelector.connect("nodeActivated(vtkMRMLNode*)", self._onScribblesChosen)
         self._editor.toolChanged.connect(self._showTool)
         self._labels.treeChanged.connect(self._onTreeChanged)
         self._labels.currentChanged.connect(self._onCurrentChanged)
@@ -200,6 +203,16 @@ class ScribbleStep:
 
     def _slotOf(self, name: str) -> Callable[[bool], None]:
         return lambda checked: self.setTool(name if checked else "")
+
+    def _onScribblesChosen(self, node: slicer.vtkMRMLNode | None) -> None:
+        try:
+            self._scribbles.choose(node)
+        except SemSegError as error:
+            self._say(str(error))
+        self._showNode()
+
+    def _showNode(self) -> None:
+        self._ui.scribblesSelector.setCurrentNode(self._scribbles.node)
 
     def _selectBeside(self, step: int) -> None:
         tree = self._labels.tree
@@ -226,6 +239,7 @@ class ScribbleStep:
     def _onNodeChanged(self, _node: object) -> None:
         if self._parameters is not None:
             self._scribbles.setOpacity(self._parameters.scribbleOpacity)
+        self._showNode()
         self._update()
 
     def _onCurrentChanged(self, labelId: int) -> None:
