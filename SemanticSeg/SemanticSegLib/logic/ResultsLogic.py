@@ -86,7 +86,8 @@ class ResultsLogic:
         self._changedSoon = soon(self.changed.emit, 50)
         self._parameters: SemanticSegParameterNode | None = None
         self._choice: tuple[object, ...] = (None,)
-        self._parametersObserver = 0
+        self._parametersObserver = self._volumeObserver = 0
+        self._volume: slicer.vtkMRMLVolumeNode | None = None
         self._observeParameters(parameters)
         models.changed.connect(self.changed.emit)
         models.renamed.connect(self._onRenamed)
@@ -334,6 +335,7 @@ class ResultsLogic:
         if self._parameters is not None:
             self._parameters.RemoveObserver(self._parametersObserver)
         self._parameters = parameters or self._parameters
+        self._followVolume(None if parameters is None else parameters.volume)
         if parameters is not None:
             self._choice = (parameters.volume,)
             self._parametersObserver = parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, self._onParametersModified)
@@ -345,6 +347,7 @@ class ResultsLogic:
             isOther = chosen.volume is not self._choice[0]
             self._choice = choice
             if isOther:
+                self._followVolume(chosen.volume)
                 self._showOwn()
             self._changedSoon.request()
 
@@ -353,6 +356,21 @@ class ResultsLogic:
         volume = self._parameters.volume
         if volume is not None:
             self._parameters.result = _resultOf(self._scene, volume)
+
+    def _followVolume(self, volume: slicer.vtkMRMLVolumeNode | None) -> None:
+        if self._volume is not None:
+            self._volume.RemoveObserver(self._volumeObserver)
+        self._volume = volume
+        if volume is not None:
+            self._volumeObserver = volume.AddObserver(slicer.vtkMRMLTransformableNode.TransformModifiedEvent, self._onVolumeMoved)
+
+    def _onVolumeMoved(self, _volume: object, _event: str) -> None:
+        """A result goes with its volume, as scribbles do."""
+        result = _resultOf(self._scene, self._volume)
+        if result is not None:
+            result.SetAndObserveTransformNodeID(self._volume.GetTransformNodeID())
+            if result is self._parameters.result and self._parameters.confidence is not None:
+                self._parameters.confidence.SetAndObserveTransformNodeID(self._volume.GetTransformNodeID())
 
     def _onRenamed(self, name: str, newName: str) -> None:
         if self._parameters.model == name:
