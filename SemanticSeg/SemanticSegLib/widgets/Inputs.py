@@ -11,7 +11,7 @@ from SemanticSegLib.logic.ParameterNode import SemanticSegParameterNode
 
 
 class Inputs:
-    """Shows and sets the further channels; the volume is bound to its parameter in the `.ui` file.
+    """Shows and sets the further channels; the volume is bound to its parameter by the panel.
 
     Args:
         ui: Widgets of the panel by name.

@@ -43,7 +43,7 @@ class Panel:
 
     def __init__(self, logic: SemanticSegLogic, layout: qt.QLayout) -> None:
         self._logic = logic
-        self._guiTag: str | None = None
+        self._guiTag: int | None = None
         self.widget = slicer.util.loadUI(str(UI))
         layout.addWidget(self.widget)
         self._ui = ui = slicer.util.childWidgetVariables(self.widget)
@@ -67,7 +67,8 @@ class Panel:
     def readScene(self) -> None:
         """Show what the logic read from the scene."""
         parameters = self._logic.parameters
-        self._guiTag = parameters.connectGui(self.widget)
+        # Not connectGui: it would take the fields of the steps, too, which bind their own.
+        self._guiTag = parameters.connectParametersToGui({"volume": self._ui.volumeSelector})
         self._inputs.setParameters(parameters)
         self.scribble.setParameters(parameters)
         self._onCounts(self._logic.scribbles.counts, self._logic.scribbles.warnings)
