@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from .slicer_side import install_slicer
 install()
 install_slicer()
 
+OURS = ("SemanticSegLib", "semseg_core")
 MODULE = Path(__file__).parents[2] / "SemanticSeg" / "SemanticSeg.py"
 
 
@@ -48,6 +50,7 @@ def user_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def application(tmp_path: Path, user_folders: Path) -> Iterator[slicer.qSlicerApplication]:
     """`slicer.app` with an empty scene; what goes wrong behind the test's back fails it at its end."""
     booted = booted_application()
+    loaded = _ours()
     pip.reset()
     torch_script.reset()
     with complaints.collected():
@@ -58,6 +61,9 @@ def application(tmp_path: Path, user_folders: Path) -> Iterator[slicer.qSlicerAp
             finish()
         finally:
             booted.end()
+            for name in _ours():
+                del sys.modules[name]
+            sys.modules.update(loaded)  # a module that was reloaded has other classes than the tests that were collected
         strict.check()
 
 
@@ -92,3 +98,7 @@ def panel(application: slicer.qSlicerApplication) -> Iterator[Panel]:
     shown = Panel(MODULE)
     yield shown
     shown.close()
+
+
+def _ours() -> dict[str, ModuleType]:
+    return {name: module for name, module in sys.modules.items() if name.partition(".")[0] in OURS}
