@@ -17,8 +17,11 @@ from semseg_core.data.resample import Box, anatomical_grid, are_parallel, box_po
 from semseg_core.data.volume import Volume
 from semseg_core.errors import CancelledError
 from semseg_core.features.anatomy import BodyFrame, foreground_mask, is_masked
-from semseg_core.features.layout import LEVELS, MAPS_PER_CHANNEL, OFFSETS, WIDE_SCALE
+from semseg_core.features.layout import COORDINATES, LEVELS, MAPS_PER_CHANNEL, OFFSETS, WIDE_SCALE, mirroring
 from semseg_core.geometry import Grid
+
+ContextMaps = Callable[[Volume, "torch.device | str", Callable[[], None], bool], tuple[torch.Tensor, Grid]]
+"""Maps (F, D, H, W) of a normalized volume or its mirror image, and their grid; `models/context_maps.py` has them."""
 
 FEW = 0.25
 """Part of a box below which its voxels are quicker described point by point."""
@@ -42,6 +45,8 @@ class FeatureBank:
         frame: Where the body is.
         foreground: The body itself, (D, H, W) bool, on the second level's grid.
         channel_count: Number of image channels.
+        context: Maps of a context network, if there is one.
+        mirrored_context: What it says of the mirror image, turned back; for training alone.
     """
 
     levels: tuple[Level, ...]
@@ -49,6 +54,14 @@ class FeatureBank:
     frame: BodyFrame
     foreground: Level
     channel_count: int
+    context: Level | None = None
+    mirrored_context: Level | None = None
+
+    @property
+    def maps(self) -> tuple[Level, ...]:
+        """All maps in the order of `feature_names`; only the coordinates are not among them."""
+        context = () if self.context is None else (self.context,)
+        return (*self.levels, self.depth, *context)
 
     def sample(self, points_ras: torch.Tensor) -> torch.Tensor:
         """Features of points.
@@ -59,8 +72,22 @@ class FeatureBank:
         Returns:
             (N, F) float32, in the order of `feature_names`.
         """
-        maps = [sample_linear(level.maps, level.grid, points_ras) for level in (*self.levels, self.depth)]
+        maps = [sample_linear(level.maps, level.grid, points_ras) for level in self.maps]
         return torch.cat([*maps, self.body_coordinates(points_ras)], dim=1)
+
+    def sample_mirrored(self, points_ras: torch.Tensor) -> torch.Tensor:
+        """Features, (N, F), that the mirror image of the volume (left for right) has at the mirror images of points.
+
+        Args:
+            points_ras: As for `sample`.
+        """
+        maps = 0 if self.context is None else len(self.context.maps)
+        order, signs = mirroring(self.channel_count, maps)
+        features = self.sample(points_ras)[:, order] * torch.tensor(signs, device=points_ras.device)
+        if maps:
+            mirrored = self.mirrored_context or self.context
+            features[:, -maps - len(COORDINATES) : -len(COORDINATES)] = sample_linear(mirrored.maps, mirrored.grid, points_ras)
+        return features
 
     def sample_box(
         self, grid: Grid, box: Box, everywhere: bool = True, wanted: torch.Tensor | None = None
@@ -88,7 +115,7 @@ class FeatureBank:
                 asked = asked[self.inside(points[asked])]
         if not parallel or len(asked) < FEW * len(points):
             return asked, self.sample(points[asked])
-        parts = [sample_box(level.maps, level.grid, grid, box)[:, asked] for level in (*self.levels, self.depth)]
+        parts = [sample_box(level.maps, level.grid, grid, box)[:, asked] for level in self.maps]
         return asked, torch.cat([*parts, self.body_coordinates(points[asked]).T]).T
 
     def brightness(self, grid: Grid, box: Box, channel: int) -> torch.Tensor:
@@ -115,6 +142,8 @@ def build_feature_bank(
     spacing_mm: tuple[float, float, float],
     device: torch.device | str = "cpu",
     cancelled: Callable[[], bool] = bool,
+    context: ContextMaps | None = None,
+    mirrored: bool = False,
 ) -> FeatureBank:
     """Compute the maps of a normalized volume.
 
@@ -123,6 +152,8 @@ def build_feature_bank(
         spacing_mm: Working spacing along `(k, j, i)` of the anatomical grid, that is along S, A, R.
         device: Where maps are kept and sampled.
         cancelled: Asked several times a second.
+        context: Computes the maps of a context network, if there is one.
+        mirrored: Whether they are wanted of the mirror image, too.
 
     Raises:
         CancelledError: If `cancelled` said so.
@@ -156,6 +187,8 @@ def build_feature_bank(
         frame=BodyFrame.of(mask, coarse.grid),
         foreground=Level(torch.as_tensor(mask[None], dtype=torch.float32, device=device), coarse.grid),
         channel_count=len(volume.channels),
+        context=None if context is None else Level(*context(volume, device, check, False)),
+        mirrored_context=Level(*context(volume, device, check, True)) if context is not None and mirrored else None,
     )
 
 

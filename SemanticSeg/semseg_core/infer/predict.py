@@ -16,13 +16,12 @@ from semseg_core.data.answer_paths import AnswerPaths, smallest_dtype
 from semseg_core.data.intensity import normalize
 from semseg_core.data.volume import Volume
 from semseg_core.errors import InputError
-from semseg_core.features.bank import build_feature_bank
 from semseg_core.geometry import Grid
 from semseg_core.infer.applier import Applier, slabs
 from semseg_core.infer.decode import BackOffDecoder, Decoder
 from semseg_core.labels.encode import ids_to_values
 from semseg_core.labels.tree import LabelTree
-from semseg_core.models.model import Model
+from semseg_core.models.model import Model, describe
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +70,7 @@ def predict(
         raise InputError(
             f"image: channel '{missing[0]}' is missing; the model takes {', '.join(model.card.channels)}, in this order"
         )
-    bank = build_feature_bank(normalize(volume, model.card.rules), model.card.spacing_mm, device, cancelled)
+    bank = describe(model.card, model.context, normalize(volume, model.card.rules), device, cancelled)
     applier = Applier(bank, model.network.to(device), decoder.to(device), volume.grid, model.card.everywhere)
     ids = np.zeros(volume.grid.shape, dtype=np.int32)
     confidence = np.zeros(volume.grid.shape, dtype=np.float32)

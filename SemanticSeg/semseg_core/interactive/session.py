@@ -17,19 +17,19 @@ from semseg_core.data.resample import Box
 from semseg_core.data.volume import Volume
 from semseg_core.device import choose_device
 from semseg_core.errors import InputError, ModelError
-from semseg_core.features.bank import build_feature_bank
 from semseg_core.infer.applier import Applier
 from semseg_core.infer.decode import Decoder, build_decoder
 from semseg_core.infer.quick import answer_exactly, answer_quickly
 from semseg_core.labels.encode import ids_to_values
+from semseg_core.labels.pairs import mirror_images
 from semseg_core.labels.tree import LabelTree
 from semseg_core.losses.table import build_loss
-from semseg_core.models.model import Model
+from semseg_core.models.model import Model, describe
 from semseg_core.models.transfer import TransferReport, transfer
 from semseg_core.sparse.scribbles import SparseLabels
 from semseg_core.train.config import Budget, TrainConfig
 from semseg_core.train.loop import RowDrawer, start_state, take_step
-from semseg_core.train.rows import CaseRows, combine
+from semseg_core.train.rows import combine, marks_points, mirrored_marks, sample_rows, with_images
 from semseg_core.train.start import starting_card, starting_network
 
 SCALING_VOXELS = 20_000
@@ -93,7 +93,10 @@ class InteractiveSession:
         device = choose_device(self.config.device)
         self._card = starting_card([volume], tree, self.config, start)
         self._loss = build_loss(self._card.loss, tree).to(device)
-        self._bank = build_feature_bank(normalize(volume, self._card.rules), self._card.spacing_mm, device, cancelled)
+        self._context = None if start is None else start.context
+        self._images = mirror_images(tree) if self.config.mirror else {}
+        normalized = normalize(volume, self._card.rules)
+        self._bank = describe(self._card, self._context, normalized, device, cancelled, bool(self._images))
         network, self.taken_over = starting_network(self._card, start, self.config.seed)
         network = network.to(device)
         if start is None:
@@ -129,13 +132,14 @@ class InteractiveSession:
         report = None
         if self._answering:
             try:
-                network, report = transfer(Model(self._card, self._state.average), tree)
+                network, report = transfer(Model(self._card, self._state.average, self._context), tree)
             except ModelError:  # another tree altogether
                 self._answering = False
         self._card = replace(self._card, tree=tree)
         if report is None:
             network, _ = starting_network(self._card, None, self.config.seed)
             network.mean, network.scale = self._state.network.mean, self._state.network.scale
+        self._images = mirror_images(tree) if self.config.mirror else {}
         self._loss = build_loss(self._card.loss, tree).to(self._device)
         self._state = start_state(network.to(self._device), self.config)
         self._decoders, self._marks = {}, None
@@ -156,11 +160,17 @@ class InteractiveSession:
         """
         marks.grid.require_same(self.grid, "scribbles", "the image")
         device = self._device
-        points = torch.as_tensor(marks.grid.index_to_ras(marks.indices), dtype=torch.float32, device=device)
+        points = marks_points(marks).to(device)
         held = np.zeros(len(marks), dtype=bool)
         inside = self._bank.inside(points).cpu().numpy()
-        rows = combine([CaseRows(self._bank.sample(points)[None], marks.label_ids, held, inside)], self.tree, self.config.balance)
+        chosen = mirrored_marks(marks.label_ids, self._bank.body_coordinates(points)[:, 0].cpu().numpy(), self._images)
+        features = sample_rows(self._bank, points, chosen)[None]
+        case = with_images(features, marks.label_ids, held, inside, chosen, self._images)
+        rows = combine([case], self.tree, self.config.balance)
         fresh = _changed(marks, self._marks)
+        count = int(fresh.sum())
+        # A correction is about this place; its mirror image is one mark among others.
+        fresh = np.concatenate([fresh, np.zeros(len(rows.targets) - len(fresh), dtype=bool)])
         self._all = RowDrawer(rows, device)
         # The first marks are all alike; later ones stand out against those that are learned already.
         emphasised = self._answering and self._marks is not None and fresh.any()
@@ -168,7 +178,7 @@ class InteractiveSession:
         self._card = replace(self._card, everywhere=rows.everywhere)
         self._marks = marks
         self._state.averaged_from = self._state.step
-        return int(fresh.sum())
+        return count
 
     def refine(self, budget: Budget, on_fraction: Callable[[float], object] = float, cancelled: Callable[[], bool] = bool) -> int:
         """Train on the marks, from the present weights.
@@ -276,7 +286,7 @@ class InteractiveSession:
             "device": self._device.type,
             "start": None if self.taken_over is None else self.taken_over.counts(),
         }
-        return Model(replace(self._card, training=training), self._state.average)
+        return Model(replace(self._card, training=training), self._state.average, self._context)
 
     @property
     def _device(self) -> torch.device:

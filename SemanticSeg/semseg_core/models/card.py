@@ -16,7 +16,7 @@ from semseg_core.features.layout import feature_names
 from semseg_core.labels.formats.own_json import from_record as tree_from_record
 from semseg_core.labels.formats.own_json import to_record as tree_to_record
 from semseg_core.labels.tree import LabelTree
-from semseg_core.models.shape import NetworkShape
+from semseg_core.models.shape import ContextShape, NetworkShape
 
 FORMAT = "semseg-model"
 VERSION = 1
@@ -36,6 +36,7 @@ class ModelCard:
         loss: Expression of the loss it was trained with.
         everywhere: Whether air and padding around the body are labelled too; else they stay unknown.
         training: Summary of the training, figures and counts only.
+        context: Measures of the context network, if the model has one.
     """
 
     tree: LabelTree
@@ -46,6 +47,13 @@ class ModelCard:
     loss: str
     everywhere: bool
     training: dict[str, object] = field(default_factory=dict)
+    context: ContextShape | None = None
+
+    @property
+    def feature_count(self) -> int:
+        """Number of features that its network is given."""
+        names = tuple(str(index) for index in range(len(self.rules)))
+        return len(feature_names(names, 0 if self.context is None else self.context.features))
 
     def to_record(self) -> dict[str, object]:
         """As plain JSON values, without the weights' checksum."""
@@ -58,6 +66,7 @@ class ModelCard:
             "spacing_mm": dict(zip(("S", "A", "R"), self.spacing_mm, strict=True)),
             "intensity": [dataclasses.asdict(rule) for rule in self.rules],
             "network": {"name": "point network", **dataclasses.asdict(self.network)},
+            "context": None if self.context is None else self.context.to_record(),
             "loss": self.loss,
             "everywhere": self.everywhere,
             "training": self.training,
@@ -78,6 +87,7 @@ class ModelCard:
         try:
             spacing = record["spacing_mm"]
             network = record["network"]
+            context = record.get("context")  # models of version 0.1 have no such field
             card = cls(
                 tree=tree_from_record(record["tree"]),
                 channels=tuple(str(name) for name in record["channels"]),
@@ -90,6 +100,7 @@ class ModelCard:
                 loss=str(record["loss"]),
                 everywhere=bool(record["everywhere"]),
                 training=dict(record["training"]),
+                context=None if context is None else ContextShape.from_record(context),
             )
         except (KeyError, TypeError, ValueError, OverflowError, SemSegError) as error:
             raise ModelError(
@@ -97,7 +108,7 @@ class ModelCard:
             ) from error
         if not all(0.0 < axis < math.inf for axis in card.spacing_mm):
             raise ModelError(f"{what}: its spacing {card.spacing_mm} mm is impossible; the file was altered, copy it anew")
-        expected = len(feature_names(tuple(str(index) for index in range(len(card.rules)))))
+        expected = card.feature_count
         if card.network.inputs != expected or not 0 < card.network.width <= 1 << 16 or not 0 <= card.network.dropout < 1:
             raise ModelError(
                 f"{what}: its network takes {card.network.inputs} features, this program computes {expected}; train again"

@@ -15,8 +15,12 @@ import torch
 from semseg_core.errors import InputError, ModelError
 from semseg_core.files import replacing, require_writable
 from semseg_core.models.contents import CARD, CHECKPOINT, WEIGHTS, load_card, read_weights
+from semseg_core.models.context import ContextNetwork
 from semseg_core.models.model import Model
 from semseg_core.models.network import PointNetwork
+
+CONTEXT = "context."
+"""What the names of the context network's weights begin with."""
 
 
 def require_model_directory(path: str | Path) -> Path:
@@ -56,7 +60,10 @@ def save_model(folder: Path, model: Model) -> None:
     """
     from safetensors.torch import save
 
-    weights = save({name: tensor.detach().cpu().contiguous() for name, tensor in model.network.state_dict().items()})
+    tensors = dict(model.network.state_dict())
+    if model.context is not None:
+        tensors.update({CONTEXT + name: tensor for name, tensor in model.context.state_dict().items()})
+    weights = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
     card = {
         **model.card.to_record(),
         "weights": {"file": WEIGHTS, "sha256": hashlib.sha256(weights).hexdigest(), "bytes": len(weights)},
@@ -83,11 +90,20 @@ def load_model(path: str | Path) -> Model:
     data = read_weights(folder)
     with torch.device("meta"):  # an altered card could ask for more memory than there is; the weights say what is needed
         network = PointNetwork(card.network, len(card.tree.leaves))
+        context = None if card.context is None else ContextNetwork(card.context)
     try:
-        network.load_state_dict(load(data), assign=True)
+        tensors = load(data)
+        network.load_state_dict(_part(tensors, context=False), assign=True)
+        if context is not None:
+            context.load_state_dict(_part(tensors, context=True), assign=True)
     except (safetensors.SafetensorError, RuntimeError) as error:
         raise ModelError(f"model {folder}: its weights do not fit its card; train again") from error
-    return Model(card, network.eval())
+    return Model(card, network.eval(), None if context is None else context.eval())
+
+
+def _part(tensors: dict[str, torch.Tensor], context: bool) -> dict[str, torch.Tensor]:
+    """The weights of one of the two networks, by their names in it."""
+    return {name.removeprefix(CONTEXT): tensor for name, tensor in tensors.items() if name.startswith(CONTEXT) is context}
 
 
 def _is_ours(folder: Path) -> bool:

@@ -64,6 +64,7 @@ class TrainConfig:
         location_jitter: Standard deviation of the random shift and stretch of body coordinates, as a share of the body.
         variants: Copies of each case with changed intensities; None lets a time budget decide.
         held_back: Share of strokes kept for measuring.
+        mirror: Whether to learn from mirror images, too, where the tree has left and right.
         max_voxels: Largest working volume; finer images are seen at a coarser spacing, results keep their grid.
 
     Raises:
@@ -83,6 +84,7 @@ class TrainConfig:
     location_jitter: float = 0.02
     variants: int | None = None
     held_back: float = 0.1
+    mirror: bool = True
     max_voxels: int = 12_000_000
 
     def __post_init__(self) -> None:
@@ -110,7 +112,7 @@ class TrainConfig:
         for name, value in record.items():
             if name not in known:
                 raise InputError(f"training option '{name}' is unknown; the options are {', '.join(known)}")
-            if not isinstance(value, _KINDS[known[name].type]) or isinstance(value, bool):
+            if not isinstance(value, _KINDS[known[name].type]) or isinstance(value, bool) != (known[name].type == "bool"):
                 raise InputError(f"training option '{name}': {value!r} has the wrong type")
         values = dict(record)
         if "budget" in values:
@@ -121,6 +123,7 @@ class TrainConfig:
 _KINDS = {
     "Budget": str,
     "str": str,
+    "bool": bool,
     "str | None": (str, type(None)),
     "int": int,
     "int | None": (int, type(None)),

@@ -132,7 +132,8 @@ def fine_tune(
     """
     device = next(state.network.parameters()).device
     drawer = RowDrawer(rows, device)
-    scorer = HeldBackScorer(rows.features[0, rows.held].to(device), rows.targets[rows.held], tree)
+    scored = rows.held & ~rows.mirrored
+    scorer = HeldBackScorer(rows.features[0, scored].to(device), rows.targets[scored], tree)
     earlier = state.seconds
     reported = checkpointed = time.monotonic()
     timing_from = (state.step, time.monotonic())

@@ -5,7 +5,7 @@ One row per mark, so that a step's cost follows the strokes, never the size of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +13,13 @@ import torch
 
 from semseg_core.data.volume import Volume
 from semseg_core.errors import InputError
-from semseg_core.features.bank import FeatureBank, build_feature_bank
+from semseg_core.features.bank import FeatureBank
 from semseg_core.features.variants import vary_intensities
+from semseg_core.labels.pairs import mirror_images
 from semseg_core.labels.tree import LabelTree
+from semseg_core.models.card import ModelCard
+from semseg_core.models.context import ContextNetwork
+from semseg_core.models.model import describe
 from semseg_core.sparse.sampling import balanced_weights, held_back_strokes
 from semseg_core.sparse.scribbles import SparseLabels
 from semseg_core.train.config import TrainConfig
@@ -30,6 +34,11 @@ Strokes along the skin spill 1 %; of a label for air all marks lie outside.
 """
 
 
+MIDLINE = 0.15
+"""A label without a side is mirrored if the middle of its marks lies at most so far from the middle of the body, as a share of
+half its width: the brain stem is, the liver is not."""
+
+
 @dataclass(frozen=True, eq=False)
 class TrainingRows:
     """Features and targets of the marks of all cases.
@@ -40,6 +49,7 @@ class TrainingRows:
         weights: (N,) float64 probability of being drawn.
         held: (N,) bool, True for the marks of held-back strokes.
         outside: Largest share of a label's marks that lie outside the imaged body.
+        mirrored: (N,) bool, True for rows of mirror images.
     """
 
     features: torch.Tensor
@@ -47,6 +57,7 @@ class TrainingRows:
     weights: torch.Tensor
     held: torch.Tensor
     outside: float
+    mirrored: torch.Tensor
 
     @property
     def everywhere(self) -> bool:
@@ -56,19 +67,32 @@ class TrainingRows:
 
 @dataclass(frozen=True, eq=False)
 class CaseRows:
-    """Rows of one case."""
+    """Rows of one case.
+
+    Args:
+        features: (A, N, F) float32: the unchanged volume first, then its variants.
+        label_ids: (N,) marked labels.
+        held: (N,) bool, held back.
+        inside: (N,) bool, in the imaged body.
+        mirrored: (N,) bool, of the mirror image; none where not given.
+    """
 
     features: torch.Tensor
     label_ids: np.ndarray
     held: np.ndarray
     inside: np.ndarray
+    mirrored: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.mirrored is None:
+            object.__setattr__(self, "mirrored", np.zeros(len(self.label_ids), dtype=bool))
 
 
 def case_rows(
     volume: Volume,
     marks: SparseLabels,
-    tree: LabelTree,
-    spacing_mm: tuple[float, float, float],
+    card: ModelCard,
+    context: ContextNetwork | None,
     config: TrainConfig,
     variants: Callable[[], int],
     rng: np.random.Generator,
@@ -77,11 +101,11 @@ def case_rows(
     """Rows of one case.
 
     Args:
-        volume: Normalized intensities.
+        volume: Normalized by the card's rules.
         marks: On the volume's grid.
-        tree: Their tree.
-        spacing_mm: Working spacing along S, A, R.
-        config: Share held back.
+        card: Tree, rules and spacing.
+        context: The model's context network, if it has one.
+        config: Share held back, and whether to mirror.
         variants: Number of intensity variants; asked when the features of the unchanged volume are there.
         rng: Draws strokes, variants and sub-voxel shifts.
         cancelled: Asked now and then.
@@ -89,17 +113,78 @@ def case_rows(
     Raises:
         CancelledError: If `cancelled` said so.
     """
-    marks = _thinned(marks, tree, rng)
+    marks = _thinned(marks, card.tree, rng)
     held = held_back_strokes(marks, config.held_back, rng)
-    bank = build_feature_bank(volume, spacing_mm, cancelled=cancelled)
-    indices = marks.indices.astype(np.float64)
-    features = [_sample(bank, marks, indices)]
+    images = mirror_images(card.tree) if config.mirror else {}
+    bank = describe(card, context, volume, cancelled=cancelled, mirrored=bool(images))
+    points = marks_points(marks)
+    chosen = mirrored_marks(marks.label_ids, bank.body_coordinates(points)[:, 0].cpu().numpy(), images)
+    features = [sample_rows(bank, points, chosen)]
     for _ in range(variants()):
-        changed = build_feature_bank(vary_intensities(volume, rng), spacing_mm, cancelled=cancelled)
+        changed = describe(card, context, vary_intensities(volume, rng), cancelled=cancelled, mirrored=bool(images))
         # A shift within the voxel: partial volume differs from scan to scan.
-        features.append(_sample(changed, marks, indices + rng.uniform(-0.4, 0.4, indices.shape)))
-    inside = bank.inside(_points(marks, indices)).cpu().numpy()
-    return CaseRows(torch.stack(features), marks.label_ids, held, inside)
+        shifted = marks_points(marks, rng.uniform(-0.4, 0.4, (len(marks), 3)))
+        features.append(sample_rows(changed, shifted, chosen))
+    inside = bank.inside(points).cpu().numpy()
+    return with_images(torch.stack(features), marks.label_ids, held, inside, chosen, images)
+
+
+def sample_rows(bank: FeatureBank, points_ras: torch.Tensor, chosen: np.ndarray) -> torch.Tensor:
+    """Features of marks, then of the mirror images of those chosen, (N + M, F).
+
+    Args:
+        bank: Features of the volume.
+        points_ras: (N, 3) float32, on the bank's device.
+        chosen: (N,) bool, from `mirrored_marks`.
+    """
+    features = bank.sample(points_ras)
+    if not chosen.any():
+        return features
+    return torch.cat([features, bank.sample_mirrored(points_ras[torch.from_numpy(chosen).to(points_ras.device)])])
+
+
+def with_images(
+    features: torch.Tensor,
+    label_ids: np.ndarray,
+    held: np.ndarray,
+    inside: np.ndarray,
+    chosen: np.ndarray,
+    images: Mapping[int, int],
+) -> CaseRows:
+    """Rows of marks and of the mirror images of those chosen.
+
+    Args:
+        features: (A, N + M, F), as `sample_rows` orders them.
+        label_ids: (N,) marked labels.
+        held: (N,) bool, held back; so are their images.
+        inside: (N,) bool, in the imaged body.
+        chosen: (N,) bool, from `mirrored_marks`.
+        images: From `mirror_images`.
+    """
+    imaged = np.array([images[label_id] for label_id in label_ids[chosen].tolist()], dtype=label_ids.dtype)
+    return CaseRows(
+        features,
+        np.concatenate([label_ids, imaged]),
+        np.concatenate([held, held[chosen]]),
+        np.concatenate([inside, inside[chosen]]),
+        np.arange(len(label_ids) + len(imaged)) >= len(label_ids),
+    )
+
+
+def mirrored_marks(label_ids: np.ndarray, right: np.ndarray, images: Mapping[int, int]) -> np.ndarray:
+    """Which marks have a mirror image to learn from, (N,) bool: those of pairs, and of labels in the middle of the body.
+
+    Args:
+        label_ids: (N,) marked labels.
+        right: (N,) their place along R, -1…1 across the body.
+        images: From `mirror_images`.
+    """
+    chosen = np.zeros(len(label_ids), dtype=bool)
+    for label_id in np.unique(label_ids).tolist():
+        if label_id in images:
+            of_label = label_ids == label_id
+            chosen |= of_label & (images[label_id] != label_id or abs(np.median(right[of_label])) <= MIDLINE)
+    return chosen
 
 
 def combine(cases: Sequence[CaseRows], tree: LabelTree, balance: float) -> TrainingRows:
@@ -109,7 +194,8 @@ def combine(cases: Sequence[CaseRows], tree: LabelTree, balance: float) -> Train
         InputError: If no two marked labels exclude each other: there is nothing to tell apart.
     """
     label_ids = np.concatenate([case.label_ids for case in cases])
-    marked = sorted(np.unique(label_ids).tolist(), key=tree.position)
+    drawn = np.unique(np.concatenate([case.label_ids[~case.mirrored] for case in cases]))
+    marked = sorted(drawn.tolist(), key=tree.position)
     if all(tree.covers(upper, lower) for upper, lower in zip(marked, marked[1:], strict=False)):
         names = ", ".join(tree.path(label_id) for label_id in marked)
         raise InputError(f"scribbles: only {names} is marked; mark something beside it, so that there is something to tell apart")
@@ -121,6 +207,7 @@ def combine(cases: Sequence[CaseRows], tree: LabelTree, balance: float) -> Train
         weights=torch.as_tensor(np.concatenate(weights)),
         held=torch.as_tensor(np.concatenate([case.held for case in cases])),
         outside=max(1.0 - float(inside[label_ids == label_id].mean()) for label_id in marked),
+        mirrored=torch.as_tensor(np.concatenate([case.mirrored for case in cases])),
     )
 
 
@@ -131,9 +218,6 @@ def _thinned(marks: SparseLabels, tree: LabelTree, rng: np.random.Generator) -> 
     return marks.subset(np.sort(rng.choice(len(marks), MAX_ROWS_PER_CASE, replace=False, p=weights)))
 
 
-def _points(marks: SparseLabels, indices: np.ndarray) -> torch.Tensor:
-    return torch.as_tensor(marks.grid.index_to_ras(indices), dtype=torch.float32)
-
-
-def _sample(bank: FeatureBank, marks: SparseLabels, indices: np.ndarray) -> torch.Tensor:
-    return bank.sample(_points(marks, indices))
+def marks_points(marks: SparseLabels, shift_vox: np.ndarray | float = 0.0) -> torch.Tensor:
+    """RAS positions of marks, (N, 3) float32, shifted by so many voxels along `(k, j, i)`."""
+    return torch.as_tensor(marks.grid.index_to_ras(marks.indices + shift_vox), dtype=torch.float32)

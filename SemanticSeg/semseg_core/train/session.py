@@ -31,6 +31,7 @@ from semseg_core.losses.catalog import DEFAULT_LOSS
 from semseg_core.losses.table import build_loss
 from semseg_core.metrics.unknown import KEPT_RIGHT
 from semseg_core.models.card import ModelCard
+from semseg_core.models.context import ContextNetwork
 from semseg_core.models.directory import CARD, load_model, require_model_directory, save_model
 from semseg_core.models.model import Model
 from semseg_core.models.transfer import TransferReport
@@ -104,11 +105,12 @@ def fine_tune_files(
         _warn(loaded, tree, on_event)
         card = starting_card([case.volume for case in loaded], tree, config, earlier)
         network, report = starting_network(card, earlier, config.seed)
+        context = None if earlier is None else earlier.context
         if report is not None:
             on_event(Note(report.sentence()))
         card = replace(card, network=network.shape)
         on_event(Stage("Computing features"))
-        rows, variants = _rows(loaded, card, config, started, on_event, cancelled)
+        rows, variants = _rows(loaded, card, context, config, started, on_event, cancelled)
         card = replace(card, everywhere=rows.everywhere)
         if earlier is None:
             network.fit_scaling(rows.features.flatten(0, 1))
@@ -120,7 +122,7 @@ def fine_tune_files(
         # The self-test behind "auto" depends on the machine's load; a run in steps must repeat exactly.
         exact = config.precision == "auto" and config.budget.steps is not None
         autocast = None if exact else choose_precision(config.precision, device)
-        on_event(Stage(f"Training on {len(rows.targets)} voxels, {device}"))
+        on_event(Stage(f"Training on {_counted(rows)}, {device}"))
         stopped = fine_tune(
             state,
             rows,
@@ -137,7 +139,7 @@ def fine_tune_files(
         raise CancelledError("cancelled before the first training step; nothing was written")
     used = replace(config, variants=variants, precision="float32" if autocast is None else "bfloat16")
     summary = _summary(state, rows, loaded, used, report, device, stopped)
-    save_model(folder, Model(replace(card, training=summary), state.best))
+    save_model(folder, Model(replace(card, training=summary), state.best, context))
     if stopped:
         on_event(Kept((str(folder / CARD),), summary))
         raise CancelledError(
@@ -174,6 +176,7 @@ def _warn(cases: Sequence[Case], tree: LabelTree, on_event: EventSink) -> None:
 def _rows(
     cases: Sequence[Case],
     card: ModelCard,
+    context: ContextNetwork | None,
     config: TrainConfig,
     started: float,
     on_event: EventSink,
@@ -194,9 +197,14 @@ def _rows(
 
         volume = normalize(case.volume, card.rules)
         draws = np.random.default_rng(int(rng.integers(2**63)))
-        found.append(case_rows(volume, case.marks, card.tree, card.spacing_mm, config, variants, draws, cancelled))
+        found.append(case_rows(volume, case.marks, card, context, config, variants, draws, cancelled))
         on_event(Progress((number + 1) / len(cases), time.monotonic() - started))
     return combine(found, card.tree, config.balance), chosen
+
+
+def _counted(rows: TrainingRows) -> str:
+    mirrored = int(rows.mirrored.sum())
+    return f"{len(rows.targets) - mirrored} voxels" + (f" and {mirrored} mirror images" if mirrored else "")
 
 
 def _affordable_variants(config: TrainConfig, seconds_per_case: float, case_count: int) -> int:
@@ -239,8 +247,9 @@ def _summary(
         "device": device.type,
         "threads": torch.get_num_threads(),
         "cases": len(cases),
-        "voxels": len(rows.targets),
-        "held_back_voxels": int(rows.held.sum()),
+        "voxels": int((~rows.mirrored).sum()),
+        "mirrored_voxels": int(rows.mirrored.sum()),
+        "held_back_voxels": int((rows.held & ~rows.mirrored).sum()),
         "start": None if report is None else report.counts(),
         "cancelled": stopped,
     }

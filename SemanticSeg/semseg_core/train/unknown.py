@@ -125,7 +125,7 @@ def _without(case: CaseRows, tree: LabelTree, left_out: frozenset[int]) -> CaseR
         label_id for label_id in np.unique(case.label_ids).tolist() if left_out & {leaf.id for leaf in _leaves(tree, label_id)}
     }
     keep = ~np.isin(case.label_ids, list(touched))
-    return CaseRows(case.features[:, keep], case.label_ids[keep], case.held[keep], case.inside[keep])
+    return CaseRows(case.features[:, keep], case.label_ids[keep], case.held[keep], case.inside[keep], case.mirrored[keep])
 
 
 def _curves(

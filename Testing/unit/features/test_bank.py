@@ -193,3 +193,18 @@ def test_computing_features_can_be_cancelled() -> None:
     volume = Volume(np.zeros((1, 4, 4, 4)), Grid((4, 4, 4), np.eye(4)), ("t1",))
     with pytest.raises(CancelledError):
         build_feature_bank(volume, (1.0, 1.0, 1.0), cancelled=lambda: True)
+
+
+def test_features_of_the_mirror_image_are_those_of_the_mirrored_volume() -> None:
+    """Of a volume of two channels that was turned left for right, at the mirror images of the points."""
+    rng = np.random.default_rng(0)
+    grid = Grid((16, 18, 20), np.diag((2.0, 2.0, 2.0, 1.0)))
+    array = rng.random((2, *grid.shape)).astype(np.float32)
+    array[:, :3] = array[:, -3:] = array[:, :, :3] = array[:, :, -3:] = array[..., :3] = array[..., -3:] = 0.0
+    volume, turned = (Volume(each, grid, ("a", "b")) for each in (array, array[..., ::-1].copy()))
+    bank, mirror = (build_feature_bank(each, (2.0, 2.0, 2.0)) for each in (volume, turned))
+    indices = rng.integers((3, 3, 3), (13, 15, 17), size=(50, 3))
+    imaged = indices * [1, 1, -1] + [0, 0, 19]
+    points, images = (torch.as_tensor(grid.index_to_ras(each), dtype=torch.float32) for each in (indices, imaged))
+    assert torch.allclose(bank.sample_mirrored(points), mirror.sample(images), atol=2e-4)
+    assert not torch.allclose(bank.sample(points), mirror.sample(images), atol=0.1)

@@ -6,15 +6,30 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from semseg_core.data.volume import Volume
 from semseg_core.errors import InputError, ModelError
+from semseg_core.geometry import Grid
 from semseg_core.labels.tree import LabelTree
+from semseg_core.models.context import ContextNetwork
 from semseg_core.models.directory import CARD, CHECKPOINT, WEIGHTS, load_card, load_model, require_model_directory, save_model
-from semseg_core.models.model import Model
+from semseg_core.models.model import Model, describe
+from semseg_core.models.network import PointNetwork
+from semseg_core.models.shape import ContextShape
+
+SMALL_U_NET = {
+    "spatial_dims": 3,
+    "in_channels": 1,
+    "out_channels": 3,
+    "features": [4, 4, 4, 4, 4, 4],
+    "upsample": "nontrainable",
+}
 
 
 @pytest.fixture
@@ -184,3 +199,31 @@ def test_a_model_goes_nowhere_else(tmp_path: Path) -> None:
     for name, words in (("file", "is a file"), ("documents", "holds other files"), ("no/where", "does not exist")):
         with pytest.raises(InputError, match=words):
             require_model_directory(tmp_path / name)
+
+
+def test_a_context_network_travels_with_the_model(tmp_path: Path, make_model: Callable, brain_tree: LabelTree) -> None:
+    """Its weights are beside the others, its measures in the card; it sees a whole volume as it did before."""
+    shape = ContextShape(1, 3, (2.0, 2.0, 2.0), arguments=SMALL_U_NET, window=(16, 16, 16))
+    torch.manual_seed(0)
+    context = ContextNetwork(shape).eval()
+    plain = make_model(brain_tree)
+    inputs = plain.card.network.inputs + 3
+    network = PointNetwork(replace(plain.card.network, inputs=inputs), len(brain_tree.leaves)).eval()
+    card = replace(plain.card, network=network.shape, context=shape)
+    save_model(tmp_path / "model", Model(card, network, context))
+    loaded = load_model(tmp_path / "model")
+    assert loaded.card == card
+    grid = Grid((20, 17, 16), np.diag((2.0, 2.0, 2.0, 1.0)))
+    volume = Volume(np.random.default_rng(0).random((1, *grid.shape)).astype(np.float32), grid, ("t1",))
+    bank = describe(loaded.card, loaded.context, volume)
+    points = torch.tensor([[4.0, 6.0, 8.0], [0.0, 0.0, 0.0]])
+    assert bank.sample(points).shape == (2, inputs)
+    assert torch.equal(bank.sample(points), describe(card, context, volume).sample(points))
+    edit_card(tmp_path / "model", context=None)
+    with pytest.raises(ModelError, match="its network takes"):
+        load_model(tmp_path / "model")
+
+
+def test_a_context_network_of_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(ModelError, match="kind 'os.system' is none of"):
+        ContextNetwork(ContextShape(1, 3, (2.0, 2.0, 2.0), kind="os.system"))

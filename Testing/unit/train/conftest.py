@@ -42,6 +42,7 @@ def make_rows(brain_tree: LabelTree) -> Callable[..., TrainingRows]:
             weights=torch.full((len(positions),), 1.0 / len(positions), dtype=torch.float64),
             held=(numbers % 40) < held_share * 40,
             outside=0.0,
+            mirrored=torch.zeros(len(positions), dtype=torch.bool),
         )
 
     return make

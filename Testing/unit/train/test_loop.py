@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,7 +14,6 @@ from semseg_core.train import loop
 from semseg_core.train.config import Budget, TrainConfig
 from semseg_core.train.events import Event, Progress, Score
 from semseg_core.train.loop import HOLD_BACK_UNTIL, WARM_UP_STEPS, TrainingState
-from semseg_core.train.rows import TrainingRows
 
 from .conftest import points_of
 
@@ -187,7 +187,7 @@ def test_progress_stays_within_its_bounds(
 
 def test_held_back_marks_are_drawn_only_near_the_end(make_rows: Make) -> None:
     rows, generator = make_rows(held_share=0.5), torch.Generator().manual_seed(0)
-    marked = TrainingRows(rows.features.clone(), rows.targets, rows.weights, rows.held, 0.0)
+    marked = replace(rows, features=rows.features.clone())
     marked.features[..., 0] = rows.held.float()
     drawn = loop.RowDrawer(marked, torch.device("cpu"))
     early, _ = drawn.draw(4096, generator, holding_back=True)
@@ -201,7 +201,7 @@ def test_marks_are_drawn_by_their_weight_and_from_every_variant(make_rows: Make)
     features = torch.zeros_like(rows.features)
     features[..., 0] = torch.arange(4.0)[:, None]
     weights = torch.where(rows.targets == rows.targets[0], 0.7, 0.1)
-    drawn = loop.RowDrawer(TrainingRows(features, rows.targets, weights / weights.sum(), rows.held, 0.0), torch.device("cpu"))
+    drawn = loop.RowDrawer(replace(rows, features=features, weights=weights / weights.sum()), torch.device("cpu"))
     batch, targets = drawn.draw(8192, generator, holding_back=True)
     assert torch.bincount(batch[:, 0].long()).div(8192).tolist() == pytest.approx([0.25] * 4, abs=0.03)
     assert (targets == rows.targets[0]).float().mean().item() == pytest.approx(0.7, abs=0.03)

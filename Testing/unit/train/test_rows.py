@@ -10,20 +10,31 @@ from semseg_core.data.intensity import choose_rules, normalize
 from semseg_core.errors import CancelledError, InputError
 from semseg_core.features.layout import feature_names
 from semseg_core.labels.tree import LabelTree
+from semseg_core.models.card import ModelCard
+from semseg_core.models.shape import NetworkShape
 from semseg_core.sparse.sampling import balanced_weights
 from semseg_core.sparse.scribbles import SparseLabels
 from semseg_core.train import rows as rows_module
 from semseg_core.train.config import TrainConfig
-from semseg_core.train.rows import CaseRows, case_rows, combine
+from semseg_core.train.rows import CaseRows, case_rows, combine, mirrored_marks
 
 SPACING = (3.0, 2.5, 2.5)
 
 
-def rows_of(phantom, marks: SparseLabels | None = None, variants: int = 0, seed: int = 0, cancelled=bool) -> CaseRows:
-    volume = normalize(phantom.volume, choose_rules(phantom.volume))
+def card_of(phantom) -> ModelCard:
+    rules = choose_rules(phantom.volume)
+    shape = NetworkShape(len(feature_names(("image",))))
+    return ModelCard(phantom.tree, ("image",), rules, SPACING, shape, "cross-entropy", everywhere=False)
+
+
+def rows_of(
+    phantom, marks: SparseLabels | None = None, variants: int = 0, seed: int = 0, cancelled=bool, mirror: bool = False
+) -> CaseRows:
+    card = card_of(phantom)
+    volume = normalize(phantom.volume, card.rules)
     draws = np.random.default_rng(seed)
     marks = phantom.marks if marks is None else marks
-    return case_rows(volume, marks, phantom.tree, SPACING, TrainConfig(held_back=0.3), lambda: variants, draws, cancelled)
+    return case_rows(volume, marks, card, None, TrainConfig(held_back=0.3, mirror=mirror), lambda: variants, draws, cancelled)
 
 
 def case_of(label_ids: list[int], inside: list[bool] | None = None, held: list[bool] | None = None) -> CaseRows:
@@ -52,6 +63,29 @@ def test_the_unchanged_volume_does_not_depend_on_the_draws_but_variants_do(phant
     assert (first.held == again.held).all()
     assert torch.equal(first.features[0], other.features[0])
     assert not torch.equal(first.features[1], other.features[1])
+
+
+def test_mirror_images_are_marked_with_the_other_side(phantom) -> None:
+    """Cores and shells, left and right, are paired; rows of images follow those of the marks, also of variants."""
+    rows, plain = rows_of(phantom, variants=1, mirror=True), rows_of(phantom, variants=1)
+    count = len(phantom.marks)
+    assert torch.equal(rows.features[:, :count], plain.features)
+    assert rows.features.shape[:2] == (2, 2 * count)
+    assert (rows.mirrored == np.repeat([False, True], count)).all()
+    assert (rows.held[count:] == rows.held[:count]).all()
+    other = {3: 6, 6: 3, 4: 7, 7: 4}
+    assert rows.label_ids[count:].tolist() == [other[label_id] for label_id in phantom.marks.label_ids.tolist()]
+    side = feature_names(("image",)).index("R")
+    assert torch.equal(rows.features[0, count:, side], -rows.features[0, :count, side])
+
+
+def test_only_pairs_and_labels_in_the_middle_are_mirrored() -> None:
+    label_ids = np.repeat([1, 2, 3, 4], 3)
+    right = np.array([0.5, 0.6, 0.7, -0.5, -0.6, -0.7, -0.1, 0.1, 0.6, 0.2, 0.3, 0.4])
+    chosen = mirrored_marks(label_ids, right, {1: 2, 2: 1, 3: 3, 4: 4})
+    assert chosen.tolist() == [True] * 9 + [False] * 3  # label 4 has no side but lies on one, as the liver does
+    assert not mirrored_marks(label_ids, right, {}).any()
+    assert mirrored_marks(label_ids, right, {1: 2, 2: 1}).tolist() == [True] * 6 + [False] * 6
 
 
 def test_features_tell_the_labels_apart(phantom) -> None:

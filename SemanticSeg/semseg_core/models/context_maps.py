@@ -1,0 +1,71 @@
+"""Dense maps of a context network over a whole volume, as one more level of the feature bank."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from semseg_core.data.resample import anatomical_grid, resample
+from semseg_core.data.volume import Volume
+from semseg_core.geometry import Grid
+from semseg_core.models.context import ContextNetwork
+from semseg_core.models.shape import ContextShape
+
+OVERLAP = 0.25
+"""Share of a window that it has in common with the next."""
+
+
+def context_image(volume: Volume, shape: ContextShape, check: Callable[[], None] = lambda: None) -> tuple[torch.Tensor, Grid]:
+    """The image as a context network sees it, (C, D, H, W) float32, and its grid along the anatomical axes.
+
+    Args:
+        volume: Normalized by the card's rules.
+        shape: What the network wants to see.
+        check: Called several times a second; what it raises ends the work.
+    """
+    grid = anatomical_grid(volume.grid, shape.spacing_mm)
+    image = resample(torch.as_tensor(volume.array), volume.grid, grid, check)
+    if shape.scaling == "volume":
+        parts = []
+        for one in image:
+            shown = one[one != 0]
+            parts.append((one - shown.mean()) / shown.std().clamp_min(1e-6) if len(shown) > 1 else one)
+        image = torch.stack(parts)
+    elif shape.scaling == "fixed":
+        offset, divisor = (torch.tensor(numbers)[:, None, None, None] for numbers in (shape.offset, shape.divisor))
+        image = (image - offset) / divisor
+    return image, grid
+
+
+def context_maps(
+    network: ContextNetwork,
+    volume: Volume,
+    device: torch.device | str = "cpu",
+    check: Callable[[], None] = lambda: None,
+    mirrored: bool = False,
+) -> tuple[torch.Tensor, Grid]:
+    """Maps (F, D, H, W) of a whole volume, window by window, and their grid.
+
+    Args:
+        network: The network; it is put into evaluation mode.
+        volume: Normalized by the card's rules.
+        device: Where to compute and to keep the maps.
+        check: Called before every window; what it raises ends the work.
+        mirrored: Show the network the mirror image, right for left, and turn what it says back.
+    """
+    from monai.inferers import sliding_window_inference
+
+    image, grid = context_image(volume, network.shape, check)
+    network.to(device).eval()
+
+    def one(window: torch.Tensor) -> torch.Tensor:
+        check()
+        return network(window)
+
+    # A window larger than the image would pad it; the network pads by itself, and by less.
+    window = tuple(min(size, length) for size, length in zip(network.shape.window, image.shape[1:], strict=True))
+    with torch.inference_mode():
+        shown = image.flip(3) if mirrored else image
+        maps = sliding_window_inference(shown[None].to(device), window, 1, one, overlap=OVERLAP, mode="gaussian")[0]
+    return maps.flip(3) if mirrored else maps, grid
