@@ -3,10 +3,10 @@
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench screenshots lists clean
+.PHONY: help setup demo test lint bench bench-learning screenshots lists clean
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup:  ## Make or update .venv (all others do so too)
 	@sh tools/setup.sh
@@ -24,6 +24,9 @@ lint: setup  ## Style, and the walls between the packages
 
 bench: setup  ## Speed and learning quality of the losses, as ratios within one run
 	@$(BIN)/python benchmarks/losses.py $(ARGS)
+
+bench-learning: setup  ## What is learned from strokes, against what users have instead; needs SEMANTICSEG_TEST_DATA, takes an hour
+	@$(BIN)/python benchmarks/learning.py $(ARGS)
 
 screenshots: setup  ## Pictures of the panel's steps, into Resources/Screenshots
 	@$(BIN)/python tools/screenshots.py

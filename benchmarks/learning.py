@@ -1,101 +1,267 @@
-"""How good a segmentation scribbles give: the main job by the command line, on real subjects, mean and spread.
+"""Who learns most from the same strokes: what users have instead, and our network with each loss and feature, mean and spread.
 
-    SEMANTICSEG_TEST_DATA=… python benchmarks/learning.py [--subjects N] [--budget 120s] [--seeds 0,1] [--json FILE]
+    SEMANTICSEG_TEST_DATA=… python benchmarks/learning.py [--datasets ixi,malf,…] [--methods "nearest; flat"]
+        [--subjects N] [--seeds N] [--steps N] [--slices N] [--start MODEL_DIR] [--curves FOLDER] [--json FILE] [--seconds S]
 
-Each run draws strokes on one subject of brain-ixi-dlmuse (148 leaves), trains on them, labels the whole volume and is scored
-inside the true brain (`--within-truth`), as a table of leaf and level Dice, tree distance and seconds.
+All methods of a subject and seed get the same strokes, drawn as `semseg scribble` does; all networks the same steps, initial
+weights, batches and noise. Answers are wanted for labelled voxels alone and scored there, as `semseg evaluate --within-truth
+--surface` does. The hyperspectral set is synthetic and needs no data. `--curves` adds runs with fewer and more strokes and steps.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
-import statistics
-import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-TREE = "label-trees/muse_lobe_tree.json"
-SUBJECTS = ("IXI132-HH-1415", "IXI274-HH-2294", "IXI527-HH-2376", "IXI338-HH-1971", "IXI575-HH-2658", "IXI206-HH-1650")
-FIGURES = ("dice_leaves", "dice_level_2", "tree_distance")
+from semseg_core.tuning import tune_process
+
+tune_process()  # before anything loads torch
+
+import learning_methods as methods  # noqa: E402
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from claims_report import RULE, Claim, Row, Section, report  # noqa: E402
+from learning_data import DATASETS, Dataset  # noqa: E402
+from learning_network import Subject, describe_case  # noqa: E402
+from learning_plots import plot  # noqa: E402
+from measure import Cost, environment, tracked  # noqa: E402
+
+from semseg_core.errors import ModelError  # noqa: E402
+from semseg_core.metrics.report import evaluate  # noqa: E402
+from semseg_core.metrics.unknown import rejection_curve  # noqa: E402
+from semseg_core.models.directory import load_model  # noqa: E402
+from semseg_core.models.model import Model  # noqa: E402
+from semseg_core.sparse.simulate import simulate_scribbles  # noqa: E402
+
+SLICES, STEPS = 8, 300
+CURVE_SLICES, CURVE_STEPS = (1, 2, 4, 8, 16), (50, 100, 200, 400, 800)
+
+LEAF, DISTANCE, SEVERITY, NSD, AUROC = "leaf Dice", "tree distance", "severity", "NSD", "AUROC"
+FIT, ANSWER, PEAK = "learning, s", "answering, s", "peak, MiB"
+SHOWN = {DISTANCE: 4, SEVERITY: 3, NSD: 3, AUROC: 3, FIT: 1, ANSWER: 2, PEAK: 0}
+"""Decimals of the figures after those of Dice."""
+
+BASELINES = {
+    methods.MINIMUM_COST: methods.FLAT,
+    methods.LEVELS: methods.FLAT,
+    methods.WASSERSTEIN: methods.FLAT,
+    methods.FLAT: methods.FOREST,
+    methods.MIRRORED: methods.LEVELS,
+    methods.STARTED: methods.LEVELS,
+    methods.BOTH: methods.LEVELS,
+}
+"""What each method is judged against."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Strokes and training of one run."""
+
+    slices: int
+    steps: int
 
 
 def main() -> None:
-    """Run and print the table."""
+    """Run and print the tables."""
+    arguments = parse()
+    data = Path(os.environ.get("SEMANTICSEG_TEST_DATA", ""))
+    if "SEMANTICSEG_TEST_DATA" not in os.environ and set(arguments.datasets) - {"hyperspectral"}:
+        sys.exit("SEMANTICSEG_TEST_DATA is not set: it names the folder with the data; --datasets hyperspectral needs none")
+    start = None if arguments.start is None else load_model(arguments.start)
+    chosen = [methods.METHODS[name] for name in arguments.methods if start or not methods.METHODS[name].needs_start]
+    command = " ".join(["python benchmarks/learning.py", *sys.argv[1:]])
+    print(f"## Learning from strokes\n\n`{command}`; {environment(torch.device('cpu'))}.\n\n{RULE}\n", flush=True)
+    methods.load_libraries()
+    rows: list[Row] = []
+    begun = time.monotonic()
+    for dataset in (DATASETS[key] for key in arguments.datasets):
+        for found in runs(dataset, chosen, start, data, arguments):
+            rows += found
+            if arguments.json:
+                arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+            if time.monotonic() - begun > arguments.seconds:
+                _tell(f"no further subject or seed of {dataset.key} after {arguments.seconds:g} s")
+                break
+        print(section_text(dataset, rows, Setting(arguments.slices, arguments.steps)), flush=True)
+    print(f"{time.monotonic() - begun:.0f} s in all.\n", flush=True)
+    if arguments.curves:
+        for path in plot(rows, arguments.curves, Setting(arguments.slices, arguments.steps)):
+            print(path)
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--subjects", type=int, default=3, help=f"how many, at most {len(SUBJECTS)} (default: 3)")
-    parser.add_argument("--budget", default="120s", help="training budget (default: 120s)")
-    parser.add_argument("--seeds", default="0", help="seeds of strokes and training (default: 0)")
-    parser.add_argument("--loss", help="loss expression (default: the recommended one)")
-    parser.add_argument("--json", type=Path, help="also write the rows here")
-    arguments = parser.parse_args()
-    folder = os.environ.get("SEMANTICSEG_TEST_DATA")
-    if not folder:
-        sys.exit("SEMANTICSEG_TEST_DATA is not set: it names the folder with brain-ixi-dlmuse")
+    sets, lines = ", ".join(DATASETS), list(methods.METHODS)
+    parser.add_argument("--datasets", type=_names(DATASETS, ","), default=list(DATASETS), help=f"of {sets} (default: all)")
+    parser.add_argument(
+        "--methods",
+        type=_names(methods.METHODS, ";"),
+        default=lines,
+        help=f"names or their beginnings, of {'; '.join(lines)} (default: all)",
+    )
+    parser.add_argument("--subjects", type=_count, default=3, help="of each set that has several (default: 3)")
+    parser.add_argument("--seeds", type=_count, default=3, help="of strokes and training (default: 3)")
+    parser.add_argument("--steps", type=_count, default=STEPS, help=f"of each training (default: {STEPS})")
+    parser.add_argument("--slices", type=_count, default=SLICES, help=f"drawn on per orientation (default: {SLICES})")
+    parser.add_argument("--start", type=Path, help="model directory that the methods with a start model start from")
+    parser.add_argument("--curves", type=Path, help="also run other numbers of slices and steps; folder of the pictures")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="begin no further subject or seed of a set after this")
+    parser.add_argument("--json", type=Path, help="also write every single figure here, after every subject and seed")
+    return parser.parse_args()
+
+
+def runs(
+    dataset: Dataset, chosen: list[methods.Method], start: Model | None, data: Path, arguments: argparse.Namespace
+) -> Iterator[list[Row]]:
+    """Rows of one subject and seed at a time."""
+    settings = [Setting(arguments.slices, arguments.steps)]
+    if arguments.curves:
+        settings += [Setting(slices, arguments.steps) for slices in CURVE_SLICES if slices != arguments.slices]
+        settings += [Setting(arguments.slices, steps) for steps in CURVE_STEPS if steps != arguments.steps]
+    for case in dataset.cases(data, arguments.subjects):
+        subject, cost = tracked(lambda: describe_case(case))
+        shown = f"{len(subject.features)} voxels × {subject.features.shape[1]} features in {cost.seconds:.1f} s"
+        _tell(f"{dataset.key}: {case.name}: {shown}, peak {_mebibytes(cost):.0f} MiB")
+        started = None if start is None else _described_from(start, subject)
+        for seed in range(arguments.seeds):
+            begun = time.monotonic()
+            found = []
+            for setting in settings:
+                # Strokes are the same whatever the steps; only networks are asked for other steps.
+                lines = chosen if setting.steps == arguments.steps else [method for method in chosen if method.takes_steps]
+                found += compare(dataset.key, subject, started, lines, setting, seed)
+            features = {"features, s": cost.seconds, "features, MiB": _mebibytes(cost)}
+            yield [Row(row.section, row.method, row.case, row.seed, {**row.figures, **features}) for row in found]
+            _tell(f"{dataset.key}: {case.name}, seed {seed}: {time.monotonic() - begun:.0f} s")
+
+
+def compare(
+    section: str, subject: Subject, started: Subject | None, lines: list[methods.Method], setting: Setting, seed: int
+) -> list[Row]:
+    """All methods on the same strokes."""
+    tree = subject.case.tree
+    marks = simulate_scribbles(subject.label_ids, subject.grid, tree, setting.slices, np.random.default_rng(seed))
+    task = methods.Task(subject, started, marks, setting.steps, seed)
+    learned: dict[Callable, tuple[object, Cost]] = {}
     rows = []
-    for subject in SUBJECTS[: arguments.subjects]:
-        for seed in arguments.seeds.split(","):
-            row = run(Path(folder), subject, seed, arguments.budget, arguments.loss)
-            rows.append(row)
-            print(
-                "  ".join(f"{name} {value:.3f}" if isinstance(value, float) else str(value) for name, value in row.items()),
-                flush=True,
-            )
-    for figure in (*FIGURES, "seconds"):
-        values = [row[figure] for row in rows]
-        spread = statistics.stdev(values) if len(values) > 1 else 0.0
-        print(f"{figure}: mean {statistics.mean(values):.3f}, spread {spread:.3f}, from {min(values):.3f} to {max(values):.3f}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    for method in lines:
+        if method.needs_start and started is None:
+            continue
+        if method.fit not in learned:
+            learned[method.fit] = tracked(lambda: method.fit(task))
+        fitted, fit_cost = learned[method.fit]
+        answers, answer_cost = tracked(lambda: method.answer(task, fitted))
+        figures = {
+            **score(subject, answers),
+            FIT: fit_cost.seconds,
+            ANSWER: answer_cost.seconds,
+            PEAK: max(_mebibytes(fit_cost), _mebibytes(answer_cost)),
+            "slices": setting.slices,
+            "steps": setting.steps,
+            "marks": len(marks),
+        }
+        rows.append(Row(section, method.name, subject.name, seed, figures))
+    return rows
 
 
-def run(data: Path, subject: str, seed: str, budget: str, loss: str | None) -> dict[str, object]:
-    """One subject, one seed: strokes, training, applying, scoring."""
-    image = data / f"brain-ixi-dlmuse/{subject}_T1.nii.gz"
-    truth = data / f"brain-ixi-dlmuse/{subject}_DLMUSE.nii.gz"
-    tree = data / TREE
-    with tempfile.TemporaryDirectory() as name:
-        work = Path(name)
-        semseg("scribble", truth, "--tree", tree, "--slices", 8, "--seed", seed, "-o", work / "strokes.nii.gz")
-        begun = time.monotonic()
-        extra = ("--loss", loss) if loss else ()
-        case = f"{image}={work / 'strokes.nii.gz'}"
-        semseg("finetune", "--tree", tree, "--case", case, "--budget", budget, "--seed", seed, *extra, "-o", work / "model")
-        seconds = time.monotonic() - begun
-        semseg("predict", work / "model", image, "-o", work / "result.nii.gz")
-        report = work / "report.json"
-        semseg(
-            "evaluate",
-            "--tree",
-            tree,
-            "--truth",
-            truth,
-            "--prediction",
-            work / "result.nii.gz",
-            "--within-truth",
-            "--json",
-            report,
-        )
-        scores = json.loads(report.read_text(encoding="utf-8"))
-        training = json.loads((work / "model/model.json").read_text(encoding="utf-8"))["training"]
-    return {"subject": subject, "seed": seed, **figures(scores), "steps": training["steps"], "seconds": seconds}
+def score(subject: Subject, answers: methods.Answers) -> dict[str, float]:
+    """The figures of some answers; surfaces agree up to one voxel, the longest side of it."""
+    answered = np.zeros(subject.grid.shape, dtype=np.int32)
+    answered[subject.asked] = answers.label_ids
+    tree = subject.case.tree
+    found = evaluate(
+        subject.label_ids, answered, subject.grid, tree, within_truth=True, surface_tolerance_mm=max(subject.grid.spacing_mm)
+    )
+    known = subject.known_ids > 0
+    auroc = math.nan
+    if answers.confidence is not None and not known.all():
+        auroc = rejection_curve(answers.confidence, answers.label_ids == subject.known_ids, known).auroc
+    return {
+        LEAF: found.dice["leaf"],
+        **{f"Dice level {level}": found.dice[str(level)] for level in range(tree.height, 0, -1)},
+        DISTANCE: found.tree.relative_distance,
+        SEVERITY: found.tree.severity,
+        NSD: found.surface.normalized_dice["leaf"],
+        AUROC: auroc,
+    }
 
 
-def figures(scores: dict) -> dict[str, float]:
-    """The figures of the table, from the report of `semseg evaluate`."""
-    values = (scores["dice"]["leaf"], scores["dice"]["2"], scores["tree"]["relative_distance"])
-    return dict(zip(FIGURES, values, strict=True))
+def section_text(dataset: Dataset, rows: list[Row], setting: Setting) -> str:
+    """The tables of a set: figures, and what each method changed against another."""
+    ours = [row for row in rows if row.section == dataset.key and Setting(row.figures["slices"], row.figures["steps"]) == setting]
+    if not ours:
+        return f"### {dataset.title}\n\nNo runs.\n"
+    there = {row.method for row in ours}
+    levels = {name: 3 for name in ours[0].figures if name.startswith("Dice level")}
+    # The deepest level is that of the leaves, shallower ones carried down.
+    levels.pop(next(iter(levels)))
+    shown = {name: digits for name, digits in SHOWN.items() if any(math.isfinite(row.figures[name]) for row in ours)}
+    claims = [
+        Claim(method, baseline, figure, raises)
+        for figure, raises in ((LEAF, True), (DISTANCE, False), (SEVERITY, False))
+        for method, baseline in BASELINES.items()
+        # How far wrong answers lie is what tree losses are about; the other pairs are about how many are wrong.
+        if {method, baseline} <= there and (figure == LEAF or baseline == methods.FLAT)
+    ]
+    marks, seconds, peaks = (
+        f"{np.mean([row.figures[name] for row in ours]):.{digits}f}"
+        for name, digits in (("marks", 0), ("features, s", 1), ("features, MiB", 0))
+    )
+    setup = (
+        f"{dataset.setup} {setting.slices} scribbled slices per orientation, {marks} marks on average; networks "
+        f"{setting.steps} steps. Features, computed once for forest and networks: {seconds} s, {peaks} MiB at the peak, beside "
+        "what is below. NSD of leaves at a tolerance of one voxel. Peak memory: that of one run beyond what was held before."
+    )
+    return report(Section(dataset.key, dataset.title, setup, {LEAF: 3, **levels, **shown}, tuple(claims)), ours)
 
 
-def semseg(*arguments: object) -> None:
-    """Run the command line; its own words are shown if it fails."""
-    command = [sys.executable, "-m", "semseg_core", *map(str, arguments), "--progress", "none"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}\n{done.stderr}")
+def _described_from(start: Model, subject: Subject) -> Subject | None:
+    """The case as the start model sees it; None where that takes other images."""
+    try:
+        return describe_case(subject.case, start)
+    except ModelError as error:
+        _tell(f"{subject.name}: left out with the start model: {error}")
+        return None
+
+
+def _mebibytes(cost: Cost) -> float:
+    return math.nan if cost.memory_bytes is None else cost.memory_bytes / 2**20
+
+
+def _names(known: Mapping[str, object], separator: str) -> Callable[[str], list[str]]:
+    """Reads names, and beginnings that stand for all that begin so, in the order of the table."""
+
+    def read(text: str) -> list[str]:
+        wanted: set[str] = set()
+        for part in map(str.strip, text.split(separator)):
+            found = {part} & set(known) or {name for name in known if name.startswith(part)}
+            if not found:
+                raise argparse.ArgumentTypeError(f"'{part}': choose among {f'{separator} '.join(known)}")
+            wanted |= found
+        return [name for name in known if name in wanted]
+
+    return read
+
+
+def _count(text: str) -> int:
+    """A whole number above zero."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number}: give 1 or more")
+    return number
+
+
+def _tell(sentence: str) -> None:
+    """Show progress beside the Markdown, not in it."""
+    print(sentence, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

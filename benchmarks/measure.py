@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch  # noqa: E402 - see above
 
 Call = Callable[[], object]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,25 @@ def peak_bytes(call: Call, device: torch.device) -> int | None:
     before = _status_bytes("VmRSS")
     call()
     return max(0, _status_bytes("VmHWM") - before)
+
+
+def tracked(call: Callable[[], Result]) -> tuple[Result, Cost]:
+    """What a call gives and what this one run of it cost, on the CPU; for calls too long to be repeated.
+
+    The peak counts from what the process held before. Libraries that the call is the first to need are part of it, and memory
+    that an earlier call freed but the allocator could not give back is not: read it to two digits at most.
+    """
+    gc.collect()
+    clear = Path("/proc/self/clear_refs")
+    before = None
+    if clear.exists():
+        ctypes.CDLL(None).malloc_trim(0)
+        clear.write_text("5", encoding="ascii")  # resets the peak
+        before = _status_bytes("VmRSS")
+    started = time.perf_counter()
+    result = call()
+    seconds = time.perf_counter() - started
+    return result, Cost(seconds, None if before is None else max(0, _status_bytes("VmHWM") - before))
 
 
 def environment(device: torch.device) -> str:

@@ -23,11 +23,11 @@ tune_process()  # before anything loads torch
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from claims_tree import IMAGES, SLICES, TREE, Subject, read_subject  # noqa: E402
+from claims_tree import SLICES  # noqa: E402
+from learning_data import ixi_names, read_ixi  # noqa: E402
+from learning_network import Subject, describe_case  # noqa: E402
 from measure import environment, print_table  # noqa: E402
 
-from semseg_core.labels.reading import load_tree  # noqa: E402
-from semseg_core.labels.tree import LabelTree  # noqa: E402
 from semseg_core.sparse.sampling import held_back_strokes  # noqa: E402
 from semseg_core.sparse.simulate import simulate_scribbles  # noqa: E402
 from semseg_core.train.config import Budget, TrainConfig  # noqa: E402
@@ -51,14 +51,12 @@ def main() -> None:
     if "SEMANTICSEG_TEST_DATA" not in os.environ:
         sys.exit("SEMANTICSEG_TEST_DATA is not set: it names the folder with brain-ixi-dlmuse")
     data, begun = Path(os.environ["SEMANTICSEG_TEST_DATA"]), time.monotonic()
-    tree = load_tree(data / TREE).tree
-    names = sorted(path.name.removesuffix("_DLMUSE.nii.gz") for path in (data / IMAGES).glob("*_DLMUSE.nii.gz"))
     runs = []
-    for name in names[: arguments.subjects]:
-        subject = read_subject(data / IMAGES, name, tree)
+    for case in read_ixi(data, ixi_names(data)[: arguments.subjects]):
+        subject = describe_case(case)
         for seed in range(arguments.seeds):
-            runs.append(validate(subject, tree, seed, arguments))
-            print(f"{name}, seed {seed}: done after {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
+            runs.append(validate(subject, seed, arguments))
+            print(f"{case.name}, seed {seed}: done after {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     left_out = "single leaves" if arguments.level is None else f"labels of level {arguments.level}"
     print(f"{left_out} left out in {arguments.folds} folds; {len(runs)} runs; {environment(torch.device('cpu'))}\n")
     figures = summary(runs)
@@ -67,8 +65,9 @@ def main() -> None:
         arguments.json.write_text(json.dumps(figures, indent=1), encoding="utf-8")
 
 
-def validate(subject: Subject, tree: LabelTree, seed: int, arguments: argparse.Namespace) -> list[FoldResult]:
+def validate(subject: Subject, seed: int, arguments: argparse.Namespace) -> list[FoldResult]:
     """All folds of one subject and seed."""
+    tree = subject.case.tree
     rng = np.random.default_rng(seed)
     marks = simulate_scribbles(subject.label_ids, subject.grid, tree, SLICES, rng)
     row_of_voxel = np.cumsum(subject.label_ids.reshape(-1) > 0).reshape(subject.grid.shape) - 1

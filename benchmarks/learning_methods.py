@@ -1,0 +1,242 @@
+"""What is compared: what users have instead, and the project's network with each loss, decision and feature switched on or off.
+
+A method is one line of `METHODS`: how it learns from strokes, and how it answers. Two lines that learn alike learn once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from learning_network import Subject, stroke_rows, train
+
+from semseg_core.features.layout import COORDINATES, feature_names
+from semseg_core.infer.decode import build_decoder
+from semseg_core.losses.catalog import DEFAULT_LOSS
+from semseg_core.models.network import PointNetwork
+from semseg_core.sparse.scribbles import SparseLabels
+
+TREES = 100
+LEAST_SLICES = 3
+"""Along every axis, of what Slicer's filter takes."""
+
+ANSWERED_AT_ONCE = 1 << 13
+GRAY_LEVELS = 4000
+"""Steps between darkest and brightest that grow-from-seeds sees; Slicer hands it the stored whole numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Strokes on a subject.
+
+    Args:
+        subject: As a network that starts from nothing sees it.
+        started: As one that starts from the start model sees it; None where there is no such model.
+        marks: The strokes.
+        steps: Of every network's training.
+        seed: Of everything drawn.
+    """
+
+    subject: Subject
+    started: Subject | None
+    marks: SparseLabels
+    steps: int
+    seed: int
+
+
+class Answers(NamedTuple):
+    """One per voxel asked about: `label_ids`, (M,), and `confidence`, (M,) in 0…1, or None."""
+
+    label_ids: np.ndarray
+    confidence: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Method:
+    """One line of the tables.
+
+    Args:
+        name: What the tables call it.
+        fit: Learns from a task.
+        answer: Gives the answers for a task from what was learned.
+    """
+
+    name: str
+    fit: Callable[[Task], object]
+    answer: Callable[[Task, object], Answers]
+
+    @property
+    def needs_start(self) -> bool:
+        """Whether it starts from the start model."""
+        return isinstance(self.fit, Train) and self.fit.start
+
+    @property
+    def takes_steps(self) -> bool:
+        """Whether it learns the better, the more steps it is given."""
+        return isinstance(self.fit, Train)
+
+
+@dataclass(frozen=True)
+class Train:
+    """Trains the project's network.
+
+    Args:
+        loss: Expression over the table of losses.
+        mirror: Whether to learn from mirror images, too, where the tree has left and right.
+        start: Whether to start from the start model, and to see its context features.
+    """
+
+    loss: str
+    mirror: bool = False
+    start: bool = False
+
+    def __call__(self, task: Task) -> PointNetwork:
+        """The trained network."""
+        subject = self.subject(task)
+        rows = stroke_rows(subject, task.marks, self.mirror)
+        return train(self.loss, [rows], subject.card, subject.case.tree, task.steps, task.seed, subject.start)
+
+    def subject(self, task: Task) -> Subject:
+        """The subject as this network sees it."""
+        return task.started if self.start else task.subject
+
+
+@dataclass(frozen=True)
+class Decide:
+    """Answers by the project's network.
+
+    Args:
+        fit: What trained it.
+        minimum_cost: Whether to answer with the least expected path length along the tree, instead of the likeliest leaf.
+    """
+
+    fit: Train
+    minimum_cost: bool = False
+
+    def __call__(self, task: Task, network: PointNetwork) -> Answers:
+        """All answers."""
+        subject = self.fit.subject(task)
+        decoder = build_decoder(subject.case.tree, minimum_cost=self.minimum_cost)
+        with torch.inference_mode():
+            parts = [
+                decoder(network(network.standardize(chunk)).softmax(dim=1)) for chunk in subject.features.split(ANSWERED_AT_ONCE)
+            ]
+        return Answers(*(torch.cat(part).numpy() for part in zip(*parts, strict=True)))
+
+
+def network_method(name: str, loss: str, minimum_cost: bool = False, mirror: bool = False, start: bool = False) -> Method:
+    """A line for the project's network."""
+    fit = Train(loss, mirror, start)
+    return Method(name, fit, Decide(fit, minimum_cost))
+
+
+def load_libraries() -> None:
+    """Load what the peers need, so that it is not counted as theirs."""
+    for name in ("slicer", "sklearn.ensemble", "vtk.util.numpy_support"):
+        importlib.import_module(name)
+
+
+def index_strokes(task: Task) -> object:
+    """A search tree of the strokes' places in millimeters."""
+    from scipy.spatial import cKDTree
+
+    return cKDTree(task.marks.grid.index_to_ras(task.marks.indices))
+
+
+def nearest_stroke(task: Task, places: object) -> Answers:
+    """The label of the nearest mark."""
+    points = task.subject.grid.index_to_ras(np.argwhere(task.subject.asked))
+    return Answers(task.marks.label_ids[places.query(points)[1]])
+
+
+def gray_image(task: Task) -> np.ndarray:
+    """What grow-from-seeds sees, (D, H, W) int16: the image, or of several channels the first principal component."""
+    array = task.subject.case.volume.array
+    pixels = array.reshape(len(array), -1) - array.reshape(len(array), -1).mean(axis=1, keepdims=True)
+    _, directions = np.linalg.eigh(pixels @ pixels.T)
+    gray = directions[:, -1] @ pixels
+    low, high = np.percentile(gray, (0.1, 99.9))
+    return np.rint(np.clip((gray - low) / (high - low), 0.0, 1.0) * GRAY_LEVELS).astype(np.int16).reshape(array.shape[1:])
+
+
+def grow_from_seeds(task: Task, gray: np.ndarray) -> Answers:
+    """What Slicer's effect computes, on the whole image: `vtkImageGrowCutSegment` of slicer-core."""
+    from slicer import vtkImageGrowCutSegment
+    from vtk import VTK_SHORT, vtkImageData
+    from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+
+    def as_image(array: np.ndarray) -> vtkImageData:
+        image = vtkImageData()
+        image.SetDimensions(*reversed(array.shape))
+        image.SetSpacing(*reversed(task.subject.grid.spacing_mm))
+        image.GetPointData().SetScalars(numpy_to_vtk(array.ravel(), deep=True, array_type=VTK_SHORT))
+        return image
+
+    marked, seeds = np.unique(task.marks.label_ids, return_inverse=True)
+    seed_map = np.zeros(gray.shape, dtype=np.int16)
+    seed_map[tuple(task.marks.indices.T)] = seeds + 1
+    # It takes three slices at least: a single one is put between two copies.
+    thin = [(size < LEAST_SLICES,) * 2 for size in gray.shape]
+    wide, wide_seeds = (np.pad(array, np.array(thin, dtype=int), mode="edge") for array in (gray, seed_map))
+    growth = vtkImageGrowCutSegment()
+    growth.SetIntensityVolume(as_image(wide))
+    growth.SetSeedLabelVolume(as_image(wide_seeds))
+    growth.Update()
+    grown = vtk_to_numpy(growth.GetOutput().GetPointData().GetScalars()).reshape(wide.shape)
+    grown = grown[tuple(slice(int(before), int(before) + size) for (before, _), size in zip(thin, gray.shape, strict=True))]
+    return Answers(np.concatenate([[0], marked])[grown[task.subject.asked]])
+
+
+def fit_forest(task: Task) -> object:
+    """A random forest of scikit-learn, on some of the same features."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    forest = RandomForestClassifier(TREES, n_jobs=-1, random_state=task.seed)
+    return forest.fit(forest_features(stroke_rows(task.subject, task.marks).features[0], task.subject), task.marks.label_ids)
+
+
+def forest_answers(task: Task, forest: object) -> Answers:
+    """The likeliest label of each voxel, and its share of the trees' votes."""
+    label_ids, confidence = [], []
+    for chunk in task.subject.features.split(ANSWERED_AT_ONCE):
+        votes = forest.predict_proba(forest_features(chunk, task.subject))
+        label_ids.append(forest.classes_[votes.argmax(axis=1)])
+        confidence.append(votes.max(axis=1))
+    return Answers(np.concatenate(label_ids), np.concatenate(confidence))
+
+
+def forest_features(features: torch.Tensor, subject: Subject) -> np.ndarray:
+    """16 features per channel and the coordinates, (N, 16 · C + 3): value, slope and outer curvatures at four scales."""
+    names = feature_names(tuple(str(number) for number in range(len(subject.card.rules))))
+    columns = {part: [at for at, name in enumerate(names) if f" {part} ×" in name] for part in _PARTS}
+    slope = sum(features[:, columns[part]] ** 2 for part in ("dR", "dA", "dS")).sqrt()
+    kept = [features[:, columns[part]] for part in ("value", "curvature1", "curvature3")]
+    return torch.cat([*kept, slope, features[:, -len(COORDINATES) :]], dim=1).numpy()
+
+
+_PARTS = ("value", "dR", "dA", "dS", "curvature1", "curvature3")
+
+NEAREST, GROWN, FOREST = "nearest stroke", "grow from seeds (Slicer)", "random forest"
+FLAT, MINIMUM_COST, LEVELS = "flat cross-entropy", "flat cross-entropy, minimum-cost decision", "recommended tree loss"
+WASSERSTEIN, MIRRORED = "Wasserstein + cross-entropy", "recommended tree loss, mirrored rows"
+STARTED, BOTH = "recommended tree loss, start model", "recommended tree loss, mirrored rows, start model"
+
+METHODS = {
+    method.name: method
+    for method in (
+        Method(NEAREST, index_strokes, nearest_stroke),
+        Method(GROWN, gray_image, grow_from_seeds),
+        Method(FOREST, fit_forest, forest_answers),
+        network_method(FLAT, "cross-entropy"),
+        network_method(MINIMUM_COST, "cross-entropy", minimum_cost=True),
+        network_method(LEVELS, DEFAULT_LOSS),
+        network_method(WASSERSTEIN, "wasserstein"),
+        network_method(MIRRORED, DEFAULT_LOSS, mirror=True),
+        network_method(STARTED, DEFAULT_LOSS, start=True),
+        network_method(BOTH, DEFAULT_LOSS, mirror=True, start=True),
+    )
+}

@@ -1,0 +1,131 @@
+"""The project's network on cached features: what all benchmarks of learning share.
+
+The features of every labelled voxel of a case are computed once; each run trains on rows of them by the project's own loop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from learning_data import Case
+
+from semseg_core.data.intensity import normalize
+from semseg_core.features.bank import FeatureBank
+from semseg_core.geometry import Grid
+from semseg_core.labels.pairs import mirror_images
+from semseg_core.labels.tree import LabelTree
+from semseg_core.losses.table import build_loss
+from semseg_core.models.card import ModelCard
+from semseg_core.models.model import Model, describe
+from semseg_core.models.network import PointNetwork
+from semseg_core.sparse.scribbles import SparseLabels
+from semseg_core.train.config import Budget, TrainConfig
+from semseg_core.train.loop import fine_tune, start_state
+from semseg_core.train.rows import CaseRows, combine, marks_points, mirrored_marks, sample_rows, with_images
+from semseg_core.train.start import starting_card, starting_network
+
+SAMPLED_AT_ONCE = 1 << 17
+"""Voxels described at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """One case as a network sees it.
+
+    Args:
+        case: Image and labels.
+        card: Rules, spacing and number of features.
+        bank: Its features anywhere.
+        features: Of the voxels that are asked about, in array order, (M, F).
+        start: The model to start from, if there is one.
+    """
+
+    case: Case
+    card: ModelCard
+    bank: FeatureBank
+    features: torch.Tensor
+    start: Model | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the case."""
+        return self.case.name
+
+    @property
+    def grid(self) -> Grid:
+        """Of the image and its labels."""
+        return self.case.volume.grid
+
+    @property
+    def label_ids(self) -> np.ndarray:
+        """Dense labels, (D, H, W), 0 where unknown."""
+        return self.case.label_ids
+
+    @cached_property
+    def asked(self) -> np.ndarray:
+        """Which voxels are asked about, (D, H, W) bool: those with a label, and those of classes that nobody teaches."""
+        return asked_voxels(self.case)
+
+    @property
+    def known_ids(self) -> np.ndarray:
+        """Label ids of the voxels that are asked about, (M,); 0 where nobody teaches."""
+        return self.label_ids[self.asked]
+
+
+def asked_voxels(case: Case) -> np.ndarray:
+    """Which voxels are asked about, (D, H, W) bool."""
+    known = case.label_ids > 0
+    return known if case.untaught is None else known | case.untaught
+
+
+def describe_case(case: Case, start: Model | None = None) -> Subject:
+    """Compute the features of a case, as training does but once for all voxels that are asked about."""
+    card = starting_card([case.volume], case.tree, TrainConfig(), start)
+    context = None if start is None else start.context
+    bank = describe(card, context, normalize(case.volume, card.rules), mirrored=bool(mirror_images(case.tree)))
+    points = case.volume.grid.index_to_ras(np.argwhere(asked_voxels(case)))
+    parts = torch.as_tensor(points, dtype=torch.float32).split(SAMPLED_AT_ONCE)
+    features = torch.cat([bank.sample(part) for part in parts])
+    return Subject(case, card, bank, features, start)
+
+
+def stroke_rows(subject: Subject, marks: SparseLabels, mirror: bool = False) -> CaseRows:
+    """Rows of marks, none held back, and of their mirror images if asked for."""
+    points = marks_points(marks)
+    images = mirror_images(subject.case.tree) if mirror else {}
+    inside = subject.bank.inside(points).numpy()
+    chosen = mirrored_marks(marks.label_ids, subject.bank.body_coordinates(points)[:, 0].numpy(), images)
+    features = sample_rows(subject.bank, points, chosen)[None]
+    return with_images(features, marks.label_ids, np.zeros(len(marks), dtype=bool), inside, chosen, images)
+
+
+def voxel_rows(subject: Subject, rows: np.ndarray) -> CaseRows:
+    """Rows of some of the voxels that are asked about, none held back."""
+    nothing = np.zeros(len(rows), dtype=bool)
+    return CaseRows(subject.features[rows][None], subject.known_ids[rows], nothing, ~nothing)
+
+
+def train(
+    expression: str,
+    cases: Sequence[CaseRows],
+    card: ModelCard,
+    tree: LabelTree,
+    steps: int,
+    seed: int,
+    start: Model | None = None,
+) -> PointNetwork:
+    """The project's training; equal seeds give equal initial weights, batches and noise whatever the loss."""
+    config = TrainConfig(loss=expression, budget=Budget(steps=steps), seed=seed, held_back=0.0)
+    rows = combine(cases, tree, config.balance)
+    network, _ = starting_network(card, start, seed)
+    if start is None:
+        network.fit_scaling(rows.features[0])
+    state = start_state(network, config)
+    loss = build_loss(expression, tree)
+    fine_tune(state, rows, loss, tree, config, time.monotonic(), lambda _: None, bool, lambda _: None)
+    return state.best
