@@ -93,6 +93,7 @@ def furnish(core: Core) -> None:
         node.SetOrientation(orientation)
         node.SetFieldOfView(250.0, 250.0, 1.0)
         node.SetDimensions(256, 256, 1)
+        node.SetMappedInLayout(True)
 
 
 def empty(core: Core) -> None:

@@ -47,6 +47,23 @@ class JobFolder:
         """What libraries and a crash wrote."""
         return self.path / "log.txt"
 
+    @property
+    def requestsFile(self) -> Path:
+        """What a worker that stays is asked, a JSON line each."""
+        return self.path / "requests.jsonl"
+
+    def ask(self, line: str) -> None:
+        """Ask a worker for one thing more.
+
+        Raises:
+            InputError: If the disk is full or the folder is gone.
+        """
+        try:
+            with self.requestsFile.open("a", encoding="utf-8") as stream:
+                stream.write(line + "\n")
+        except OSError as error:
+            raise InputError(f"job {self.path}: cannot be written ({error.strerror}); free some disk space") from error
+
     def writeJob(self, job: Job) -> None:
         """Write what is to be done.
 

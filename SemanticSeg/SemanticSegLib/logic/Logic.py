@@ -7,6 +7,7 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from SemanticSegLib.logic.Dependencies import Dependencies
 from SemanticSegLib.logic.LabelsLogic import LabelsLogic
+from SemanticSegLib.logic.LivePreview import LivePreview
 from SemanticSegLib.logic.ModelStore import ModelStore
 from SemanticSegLib.logic.NextSlice import NextSlice
 from SemanticSegLib.logic.ParameterNode import SemanticSegParameterNode
@@ -33,6 +34,7 @@ class SemanticSegLogic(ScriptedLoadableModuleLogic):
         nextSlice: Where to scribble next.
         training: Fine-tuning.
         results: Applying, and what came of it.
+        preview: A model that learns beside the user.
         report: Text for a bug report.
         dependencies: What is installed.
     """
@@ -51,6 +53,7 @@ class SemanticSegLogic(ScriptedLoadableModuleLogic):
         shared = (scene, parameters, self.labels, self.scribbles, self.runner, self.models, self.dependencies)
         self.training = TrainingLogic(*shared)
         self.results = ResultsLogic(*shared)
+        self.preview = LivePreview(*shared, self.results)
         self._soon = Soon(self._chooseVolume)
         self._sceneObserver = scene.AddObserver(scene.NodeAddedEvent, self._onNodeAdded)
         self.report = Report(parameters, self.dependencies, f"Slicer {slicer.app.applicationVersion}")
@@ -64,14 +67,14 @@ class SemanticSegLogic(ScriptedLoadableModuleLogic):
     def readScene(self) -> None:
         """Go on with what the scene holds now, after it was closed, loaded or added to."""
         self.parameters = self.getParameterNode()
-        for part in (self.labels, self.scribbles, self.nextSlice, self.training, self.results, self.report):
+        for part in (self.labels, self.scribbles, self.nextSlice, self.training, self.results, self.preview, self.report):
             part.setParameters(self.parameters)
 
     def cleanup(self) -> None:
         """Stop observing, end child processes, delete their files."""
         self._soon.cancel()
         self.scene.RemoveObserver(self._sceneObserver)
-        for part in (self.results, self.training, self.scribbles, self.labels):
+        for part in (self.preview, self.results, self.training, self.scribbles, self.labels):
             part.cleanup()
         self.runner.endAll()
 

@@ -13,7 +13,7 @@ from slicer.i18n import tr as _
 from SemanticSegLib.logic.ChildProcess import crashSentence, endTree, slicerPython, startChild
 from SemanticSegLib.logic.JobFolders import JobFolder, JobFolders
 from SemanticSegLib.logic.Signal import Signal
-from semseg_core.errors import CancelledError, DependencyError
+from semseg_core.errors import CancelledError, DependencyError, InputError
 from semseg_core.job import Job
 from semseg_core.train.events import Done, Event, Failed, Kept, from_line
 
@@ -190,18 +190,22 @@ class JobRunner:
         """
         folder = folder or self.newFolder()
         folder.writeJob(job)
-        arguments = ("-m", "semseg_core", "run", str(folder.path), "--progress", "json", "--parent", str(os.getpid()))
+        return self._launch(folder, "run", str(folder.path))
+
+    def serve(self, folder: JobFolder) -> RunningJob:
+        """Start a worker that stays, and carries out what it is asked by `JobFolder.ask` until it is cancelled.
+
+        Args:
+            folder: Where results go, and what relative paths begin at.
+
+        Raises:
+            SemSegError: As `start`.
+        """
         try:
-            # Files and no pipes: nobody need read for the child to go on, and a crash loses nothing of what was said.
-            with folder.eventsFile.open("wb") as events, folder.logFile.open("wb") as log:
-                process = startChild([self._python or slicerPython(), *arguments], folder.path, events, log)
+            folder.requestsFile.touch()
         except OSError as error:
-            raise DependencyError(
-                _("Slicer's Python cannot be started ({reason}). Install Slicer again.").format(reason=error.strerror)
-            ) from error
-        running = RunningJob(folder, process, self._graceS)
-        self._jobs = [*(one for one in self._jobs if one.isRunning), running]
-        return running
+            raise InputError(f"job {folder.path}: cannot be written ({error.strerror}); free some disk space") from error
+        return self._launch(folder, "serve", str(folder.path), "--requests", str(folder.requestsFile))
 
     def endAll(self) -> None:
         """Stop every job and delete all folders that are not kept, when the module or Slicer goes."""
@@ -214,3 +218,17 @@ class JobRunner:
         for folder in self._made:
             folder.remove()
         self._made, self._jobs = [], []
+
+    def _launch(self, folder: JobFolder, *command: str) -> RunningJob:
+        arguments = ("-m", "semseg_core", *command, "--progress", "json", "--parent", str(os.getpid()))
+        try:
+            # Files and no pipes: nobody need read for the child to go on, and a crash loses nothing of what was said.
+            with folder.eventsFile.open("wb") as events, folder.logFile.open("wb") as log:
+                process = startChild([self._python or slicerPython(), *arguments], folder.path, events, log)
+        except OSError as error:
+            raise DependencyError(
+                _("Slicer's Python cannot be started ({reason}). Install Slicer again.").format(reason=error.strerror)
+            ) from error
+        running = RunningJob(folder, process, self._graceS)
+        self._jobs = [*(one for one in self._jobs if one.isRunning), running]
+        return running

@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 
 from SemanticSegLib.logic.TrainingCases import Case, JobFile
 from SemanticSegLib.logic.TrainingRun import TrainingRun
-from semseg_core.cli.options import parse_values
+from semseg_core.cli.options import parse_names, parse_values
 from semseg_core.data.cases import CaseFiles
 from semseg_core.errors import InputError, ModelError
 from semseg_core.files import write_text
@@ -142,6 +142,26 @@ def channelsOf(model: Path | None) -> tuple[str, ...]:
         return load_card(model).channels
     except ModelError:
         return ()
+
+
+def namesOfChannels(typed: str, offered: Sequence[tuple[str, ...]], count: int) -> tuple[str, ...]:
+    """Names of the channels of an image: the typed ones, else the first offered that fit; empty for unnamed ones.
+
+    Args:
+        typed: As the user typed them, separated by commas; may be empty.
+        offered: Those of the tree, of the start model.
+        count: Channels of the image.
+
+    Raises:
+        InputError: If the typed names are not as many as the image has channels.
+    """
+    if not typed.strip():
+        return next((names for names in offered if len(names) == count), ())
+    names = parse_names(typed)
+    if len(names) != count:
+        found = _("channels '{names}': the image has {count}; name each channel once, separated by commas")
+        raise InputError(found.format(names=typed, count=count))
+    return names
 
 
 def requireLoss(expression: str) -> None:

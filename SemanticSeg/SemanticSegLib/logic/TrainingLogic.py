@@ -21,9 +21,18 @@ from SemanticSegLib.logic.Dependencies import unsupported
 from SemanticSegLib.logic.Signal import Signal
 from SemanticSegLib.logic.Soon import Soon
 from SemanticSegLib.logic.TrainingCases import TrainingCases
-from SemanticSegLib.logic.TrainingJob import channelsOf, filesOf, jobOf, keepModel, requireLoss, startFolder, written
+from SemanticSegLib.logic.TrainingJob import (
+    channelsOf,
+    filesOf,
+    jobOf,
+    keepModel,
+    namesOfChannels,
+    requireLoss,
+    startFolder,
+    written,
+)
 from SemanticSegLib.logic.TrainingRun import TrainingRun
-from semseg_core.cli.options import parse_names, parse_values
+from semseg_core.cli.options import parse_values
 from semseg_core.errors import DependencyError, InputError, SemSegError
 from semseg_core.job import FineTuneJob
 from semseg_core.train.events import Event
@@ -166,16 +175,9 @@ class TrainingLogic:
         Raises:
             InputError: If the chosen names are not as many as the image has channels.
         """
-        count = self.cases.all[0].channelCount
-        if self._parameters.channelNames.strip():
-            names = parse_names(self._parameters.channelNames)
-            if len(names) != count:
-                found = _("channels '{names}': the image has {count}; name each channel once, separated by commas")
-                raise InputError(found.format(names=self._parameters.channelNames, count=count))
-            return names
         start = startFolder(self._models, self._parameters.startModel if startModel is None else startModel)
-        offered = [self._labels.tree.channels, channelsOf(start)]
-        return next((names for names in offered if len(names) == count), ())
+        offered = (self._labels.tree.channels, channelsOf(start))
+        return namesOfChannels(self._parameters.channelNames, offered, self.cases.all[0].channelCount)
 
     # What is done
 

@@ -12,6 +12,7 @@ import slicer
 from SemanticSegLib.widgets.ApplyStep import ApplyStep
 from SemanticSegLib.widgets.Inputs import Inputs
 from SemanticSegLib.widgets.LabelTreeEditor import LabelTreeEditor
+from SemanticSegLib.widgets.PreviewBox import PreviewBox
 from SemanticSegLib.widgets.ScribbleStep import ScribbleStep
 from SemanticSegLib.widgets.TrainStep import TrainStep
 
@@ -37,6 +38,7 @@ class Panel:
         widget: The root widget.
         labels: Step 1.
         scribble: Step 2.
+        preview: The live preview, at its end.
         train: Step 3.
         apply: Step 4.
     """
@@ -52,6 +54,7 @@ class Panel:
         models, dependencies, report = logic.models, logic.dependencies, logic.report
         self.labels = LabelTreeEditor(logic.labels, ui.labelsSection.layout())
         self.scribble = ScribbleStep(logic.scribbles, logic.labels, logic.nextSlice, ui.scribbleSection.layout())
+        self.preview = PreviewBox(logic.preview, dependencies, report, ui.scribbleSection.layout())
         self.train = TrainStep(logic.training, models, dependencies, report, ui.trainSection.layout())
         self.apply = ApplyStep(logic.results, models, logic.labels, dependencies, report, ui.applySection.layout())
         self._sections = {name: getattr(ui, f"{name}Section") for name in STEPS}
@@ -96,7 +99,7 @@ class Panel:
         self.leaveScene()
         self._logic.scribbles.countsChanged.disconnect(self._onCounts)
         self._logic.results.retrainRequested.disconnect(self._onRetrain)
-        for step in (self.apply, self.train, self.scribble, self.labels):
+        for step in (self.apply, self.train, self.preview, self.scribble, self.labels):
             step.cleanup()
         # A reload hides the old widgets and keeps them, with all that they are connected to, the choices of the scene among it.
         self.widget.deleteLater()

@@ -120,7 +120,7 @@ class Worker:
         report = session.set_tree(read.tree)
         if report is not None:
             self._on_event(Note(report.sentence()))
-        return (), {"leaves": len(read.tree.leaves)}
+        return (), {"leaves": len(read.tree.leaves), "carried": report is not None}
 
     def _set_marks(self, request: SetMarks) -> tuple[tuple[Path, ...], dict]:
         session = self._require_session()
