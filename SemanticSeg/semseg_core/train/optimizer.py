@@ -34,11 +34,20 @@ class AdamW:
 
     def step(self, loss: torch.Tensor, learning_rate: float) -> None:
         """One step down the gradient of a scalar loss."""
+        self.clear()
+        loss.backward()
+        self.apply(learning_rate)
+
+    def clear(self) -> None:
+        """Forget gradients, before those of several losses are gathered."""
         for parameter in self._parameters.values():
             parameter.grad = None
-        loss.backward()
+
+    def apply(self, learning_rate: float) -> None:
+        """One step down the gradients gathered since `clear`; parameters that no loss reached stay as they are."""
         with torch.no_grad():
-            for names, weight_decay in self._groups:
+            for group, weight_decay in self._groups:
+                names = [name for name in group if self._parameters[name].grad is not None]
                 adamw(
                     [self._parameters[name] for name in names],
                     [self._parameters[name].grad for name in names],
