@@ -21,6 +21,7 @@ from SemanticSegLib.logic.PreviewWorker import PreviewWorker
 from SemanticSegLib.logic.Signal import Signal
 from SemanticSegLib.logic.Soon import Soon
 from SemanticSegLib.logic.TrainingJob import MODEL, keepModel
+from SemanticSegLib.nodes.PreviewOverlay import showHiddenResults
 from semseg_core.errors import DependencyError, InputError, SemSegError
 from semseg_core.interactive.requests import Open, Save
 from semseg_core.labels.tree import LabelTree
@@ -91,6 +92,7 @@ class LivePreview:
         self._opening: tuple[tuple[str, ...], Path | None, TrainConfig] | None = None
         self._tree: LabelTree | None = None
         self._prepareSoon = soon(self._prepare, 0)
+        showHiddenResults(scene)
         self._inputs.changed.connect(self.changed.emit)
         self._inputs.imageChanged.connect(self._onImageChanged)
         dependencies.changed.connect(self.changed.emit)
@@ -99,6 +101,7 @@ class LivePreview:
         """Go on with another scene; a preview is over with its own."""
         self.stop()
         self._inputs.setParameters(parameters)
+        showHiddenResults(self._scene)
         self.changed.emit()
 
     def cleanup(self) -> None:

@@ -17,7 +17,7 @@ from slicer.i18n import tr as _
 
 from SemanticSegLib.logic.Signal import Signal
 from SemanticSegLib.nodes.PreviewOverlay import PreviewOverlay
-from SemanticSegLib.nodes.VisibleSlices import sliceViews, visibleSlices
+from SemanticSegLib.nodes.VisibleSlices import Place, sliceViews, visibleSlices
 from SemanticSegLib.nodes.VolumeNodes import volumeGrid
 from semseg_core.errors import SemSegError
 from semseg_core.interactive.arrays import read_slices
@@ -96,7 +96,7 @@ class PreviewRounds:
         self._title = _("Preview by the start model")
         self._learned = 0.0
         self._asked: float | None = None
-        self._seen: tuple[tuple[int, int], ...] = ()
+        self._seen: tuple[Place, ...] = ()
         self._steps: Iterator[None] = iter(())
         self._viewObservers: list[tuple[slicer.vtkMRMLSliceNode, int]] = []
         self._fillSoon, self._seeSoon = soon(self._fill, 0), soon(self._see, SEE_MS)
@@ -280,7 +280,7 @@ class PreviewRounds:
         except SemSegError as error:
             self.failed.emit(str(error))
 
-    def _visible(self) -> tuple[tuple[int, int], ...]:
+    def _visible(self) -> tuple[Place, ...]:
         return visibleSlices(self._scene, volumeGrid(self._inputs.volumes[0]))
 
     def _watchViews(self, views: Iterable[slicer.vtkMRMLSliceNode]) -> None:

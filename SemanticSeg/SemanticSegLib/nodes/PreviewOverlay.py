@@ -1,7 +1,6 @@
 """The live preview over the image: a label map in the label layer of the slice views, which a slice refreshes in milliseconds.
 
-A segmentation would take as many steps as it has segments, in each view. Nothing of the preview is saved: its nodes stay out of
-the scene's files, and out of the views while the scene is saved.
+A segmentation would take as many steps as it has segments, in each view. Nothing of the preview is saved with the scene.
 """
 
 from __future__ import annotations
@@ -21,6 +20,9 @@ from semseg_core.labels.tree import LabelTree
 NAME = "Live preview (not saved)"
 
 OPACITY = 0.4
+
+HIDDEN_ATTRIBUTE = "SemanticSeg.HiddenByPreview"
+"""Marks a result that is hidden as long as a preview of its volume is shown."""
 
 TABLE_VALUES = 1 << 16
 """Values below it are translated by a table, which takes a fifth of the time of a search."""
@@ -50,7 +52,9 @@ class PreviewOverlay:
     ) -> None:
         self._scene = scene
         self._codes: dict[int, int] = {}
-        self._result = resultNode if resultNode is not None and resultNode.GetDisplayVisibility() else None
+        if resultNode is not None and resultNode.GetDisplayVisibility():
+            resultNode.SetAttribute(HIDDEN_ATTRIBUTE, "1")
+            resultNode.SetDisplayVisibility(False)
         self._before: dict[str, tuple[str | None, float]] = {}
         self._colors = scene.AddNewNodeByClass("vtkMRMLColorTableNode", scene.GenerateUniqueName("Live preview colors"))
         self._colors.SetTypeToUser()
@@ -59,40 +63,22 @@ class PreviewOverlay:
         self.node = self._labelMap(volumeNode)
         for each in (self._colors, self.node, self.node.GetDisplayNode()):
             each.SetSaveWithScene(False)
-        self._observers = [
-            scene.AddObserver(scene.StartSaveEvent, self._onStartSave),
-            scene.AddObserver(scene.EndSaveEvent, self._onEndSave),
-        ]
-        self.lay()
+        for view in self._views():
+            self._before[view.GetID()] = (view.GetLabelVolumeID(), view.GetLabelOpacity())
+            view.SetLabelVolumeID(self.node.GetID())
+            view.SetLabelOpacity(OPACITY)
 
     def remove(self) -> None:
-        """Take everything away; what was shown before is shown again. Nothing is left to do where the scene was closed."""
-        for observer in self._observers:
-            self._scene.RemoveObserver(observer)
-        self.takeAway()
-        for node in (self.node, self.node.GetDisplayNode(), self._colors):
-            if node is not None and node.GetScene() is self._scene:
-                self._scene.RemoveNode(node)
-
-    def lay(self) -> None:
-        """Lay the preview over the image in all slice views."""
-        for view in self._views():
-            if view.GetLabelVolumeID() != self.node.GetID():
-                self._before[view.GetID()] = (view.GetLabelVolumeID(), view.GetLabelOpacity())
-                view.SetLabelVolumeID(self.node.GetID())
-                view.SetLabelOpacity(OPACITY)
-        if self._result is not None:
-            self._result.SetDisplayVisibility(False)
-
-    def takeAway(self) -> None:
-        """Show again what was shown before."""
+        """Take everything away; what was shown before is shown again."""
         for view in self._views():
             if view.GetLabelVolumeID() == self.node.GetID():
                 labelMap, opacity = self._before.get(view.GetID(), (None, 1.0))
                 view.SetLabelVolumeID(labelMap)
                 view.SetLabelOpacity(opacity)
-        if self._result is not None and self._result.GetScene() is self._scene:
-            self._result.SetDisplayVisibility(True)
+        showHiddenResults(self._scene)
+        for node in (self.node, self.node.GetDisplayNode(), self._colors):
+            if node is not None and node.GetScene() is self._scene:
+                self._scene.RemoveNode(node)
 
     def color(self, tree: LabelTree, hidden: Collection[int]) -> None:
         """Take names and colors, and the values that answers come in, from a tree; hidden labels are transparent."""
@@ -113,11 +99,14 @@ class PreviewOverlay:
         self._table[self._values[small]] = self._coded[small]
 
     def showSlices(self, slices: Iterable[ShownSlice]) -> None:
-        """Show slices as they were answered; those that do not fit the volume are left out."""
+        """Show slices as they were answered."""
         voxels = arrayFromImage(self.node.GetImageData())
         for shown in slices:
-            place = tuple(shown.index if axis == shown.axis else slice(None) for axis in range(3))
-            voxels[place] = self._codesOf(shown.values)
+            along = np.moveaxis(voxels, shown.axis, 0)
+            if any(shown.rises):
+                _drawTilted(along, shown, self._codesOf(shown.values))
+            else:
+                along[shown.index] = self._codesOf(shown.values)
         self._tell()
 
     def showing(self, path: Path) -> Iterator[None]:
@@ -167,8 +156,21 @@ class PreviewOverlay:
         found = self._scene.GetNodesByClass("vtkMRMLSliceCompositeNode")
         return (found.GetItemAsObject(index) for index in range(found.GetNumberOfItems()))
 
-    def _onStartSave(self, _scene: object, _event: str) -> None:
-        self.takeAway()
 
-    def _onEndSave(self, _scene: object, _event: str) -> None:
-        self.lay()
+def showHiddenResults(scene: slicer.vtkMRMLScene) -> None:
+    """Show again the results that a preview has hidden; one that was on when the scene was saved left them so."""
+    found = scene.GetNodesByClass("vtkMRMLSegmentationNode")
+    for node in (found.GetItemAsObject(index) for index in range(found.GetNumberOfItems())):
+        if node.GetAttribute(HIDDEN_ATTRIBUTE) is not None:
+            node.RemoveAttribute(HIDDEN_ATTRIBUTE)
+            node.SetDisplayVisibility(True)
+
+
+def _drawTilted(along: np.ndarray, shown: ShownSlice, codes: np.ndarray) -> None:
+    """Draw a slice at an angle three voxels thick: a view that looks along it meets voxels beside the nearest ones, too."""
+    first, second = np.indices(codes.shape, sparse=True)
+    height = shown.index + shown.rises[0] * first + shown.rises[1] * second
+    for beside in (-1, 1, 0):
+        index = np.rint(height).astype(np.int32) + beside
+        rows, columns = np.nonzero((index >= 0) & (index < len(along)))
+        along[index[rows, columns], rows, columns] = codes[rows, columns]

@@ -11,7 +11,10 @@ from SemanticSegLib.nodes.Arrays import arrayFromMatrix
 from semseg_core.geometry import Grid
 
 TILT_VOXELS = 1.0
-"""A view that leaves a slice by more than this within the volume cuts through several of them, and shows none."""
+"""A view that leaves a slice by more than this within the volume cuts through several of them, and shows one at an angle."""
+
+Place = tuple[float, ...]
+"""A slice as the worker is asked for it, see `semseg_core/interactive/requests.py`."""
 
 
 def sliceViews(scene: slicer.vtkMRMLScene) -> Iterator[slicer.vtkMRMLSliceNode]:
@@ -21,24 +24,24 @@ def sliceViews(scene: slicer.vtkMRMLScene) -> Iterator[slicer.vtkMRMLSliceNode]:
     return (node for node in nodes if node.IsMappedInLayout())
 
 
-def visibleSlices(scene: slicer.vtkMRMLScene, grid: Grid) -> tuple[tuple[int, int], ...]:
-    """The slices of a grid in the world that are on the screen: axis, 0 (k), 1 (j) or 2 (i), and index along it.
-
-    Views beside the volume, and those that cut through its slices at an angle, show none.
-    """
+def visibleSlices(scene: slicer.vtkMRMLScene, grid: Grid) -> tuple[Place, ...]:
+    """The slices of a grid in the world that are on the screen; views beside the volume show none."""
     shown = (_sliceOf(arrayFromMatrix(view.GetSliceToRAS()), grid) for view in sliceViews(scene))
     return tuple(sorted({found for found in shown if found is not None}))
 
 
-def _sliceOf(sliceToRas: np.ndarray, grid: Grid) -> tuple[int, int] | None:
+def _sliceOf(sliceToRas: np.ndarray, grid: Grid) -> Place | None:
     normal, point = sliceToRas[:3, 2], sliceToRas[:3, 3]
     # Per voxel along (k, j, i), so much a place in the volume rises above the plane of the view.
     rises = normal @ (grid.index_to_ras(np.eye(3)) - grid.index_to_ras(np.zeros((1, 3)))).T
     axis = int(np.abs(rises).argmax())
-    tilts = np.abs(rises / rises[axis]) * grid.shape
-    if np.delete(tilts, axis).sum() > TILT_VOXELS:
+    others = [other for other in range(3) if other != axis]
+    tilts = -rises[others] / rises[axis]
+    start = float(normal @ (point - grid.index_to_ras(np.zeros((1, 3)))[0]) / rises[axis])
+    reach = tilts * (np.array(grid.shape)[others] - 1)
+    lowest, highest = start + reach.clip(max=0).sum(), start + reach.clip(min=0).sum()
+    if highest < -0.5 or lowest > grid.shape[axis] - 0.5:
         return None
-    center = (np.array(grid.shape) - 1) / 2
-    middle = normal @ (point - grid.index_to_ras(center[np.newaxis])[0]) / rises[axis]
-    index = round(float(center[axis] + middle))
-    return (axis, index) if 0 <= index < grid.shape[axis] else None
+    if highest - lowest > TILT_VOXELS:
+        return (axis, start, *tilts.tolist())
+    return axis, min(max(round((lowest + highest) / 2), 0), grid.shape[axis] - 1)

@@ -24,15 +24,17 @@ class ShownSlice:
 
     Args:
         axis: Axis it is cut across: 0 (k), 1 (j) or 2 (i).
-        index: Where along it.
+        index: Where along it; at the first voxel of the other two axes, for a slice at an angle.
         values: Label-map values, two-dimensional, the other two axes in order; 0 where unknown.
         confidence: Probability of each answer, 0…1, float16.
+        rises: How much the index grows with each voxel along the other two axes; zeros for a straight slice.
     """
 
     axis: int
-    index: int
+    index: float
     values: np.ndarray
     confidence: np.ndarray
+    rises: tuple[float, float] = (0.0, 0.0)
 
 
 def write_marks(path: str | Path, indices: np.ndarray, label_ids: np.ndarray) -> None:
@@ -57,6 +59,7 @@ def read_marks(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
 def write_slices(path: str | Path, slices: Sequence[ShownSlice]) -> None:
     """Write labelled slices."""
     arrays = {"axes": np.array([shown.axis for shown in slices]), "indices": np.array([shown.index for shown in slices])}
+    arrays["rises"] = np.array([shown.rises for shown in slices], dtype=np.float64).reshape(len(slices), 2)
     for number, shown in enumerate(slices):
         arrays[f"values_{number}"], arrays[f"confidence_{number}"] = _compact(shown.values, shown.confidence)
     _write(Path(path), arrays)
@@ -68,11 +71,13 @@ def read_slices(path: str | Path) -> tuple[ShownSlice, ...]:
     Raises:
         InputError: If the file cannot be read.
     """
-    arrays = _read(Path(path), "slices", "axes", "indices")
-    return tuple(
-        ShownSlice(int(axis), int(index), arrays[f"values_{number}"], arrays[f"confidence_{number}"])
-        for number, (axis, index) in enumerate(zip(arrays["axes"], arrays["indices"], strict=True))
-    )
+    arrays = _read(Path(path), "slices", "axes", "indices", "rises")
+    found = []
+    for number, (axis, index, rises) in enumerate(zip(arrays["axes"], arrays["indices"], arrays["rises"], strict=True)):
+        place = float(index) if rises.any() else int(index)
+        answers = arrays[f"values_{number}"], arrays[f"confidence_{number}"]
+        found.append(ShownSlice(int(axis), place, *answers, tuple(rises.tolist())))
+    return tuple(found)
 
 
 def write_volume(path: str | Path, values: np.ndarray, confidence: np.ndarray) -> None:

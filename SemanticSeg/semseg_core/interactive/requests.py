@@ -20,8 +20,8 @@ from typing import ClassVar
 from semseg_core.errors import InputError, SemSegError
 from semseg_core.train.config import Budget, TrainConfig
 
-Slices = tuple[tuple[int, int], ...]
-"""Pairs of axis, 0 (k), 1 (j) or 2 (i), and index along it."""
+Slices = tuple[tuple[float, ...], ...]
+"""Pairs of axis, 0 (k), 1 (j) or 2 (i), and index along it; or, for a slice at an angle, the four numbers of `tilted_grid`."""
 
 
 @dataclass(frozen=True)
@@ -201,9 +201,11 @@ def _tuple_of(read: Callable[[object], object]) -> Callable[[object], tuple]:
     return lambda value: tuple(read(item) for item in _of(list)(value))
 
 
-def _slice(value: object) -> tuple[int, int]:
-    axis, index = _tuple_of(_of(int))(value)
-    return axis, index
+def _slice(value: object) -> tuple[float, ...]:
+    axis, *place = _of(list)(value)
+    if len(place) not in (1, 3):
+        raise ValueError
+    return _of(int)(axis), *_tuple_of(_of(int, float) if len(place) == 3 else _of(int))(place)
 
 
 _READERS: dict[str, Callable[[object], object]] = {

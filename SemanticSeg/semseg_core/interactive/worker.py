@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from semseg_core.data.images import read_volume
+from semseg_core.data.resample import Box
 from semseg_core.data.scribbles import read_scribbles
 from semseg_core.device import memory_guard
 from semseg_core.errors import CancelledError, InputError, SemSegError
@@ -26,6 +27,8 @@ from semseg_core.interactive.requests import (
     Stop,
 )
 from semseg_core.interactive.session import InteractiveSession
+from semseg_core.interactive.tilted import tilted_grid
+from semseg_core.labels.encode import ids_to_values
 from semseg_core.labels.reading import load_tree
 from semseg_core.models.directory import CARD, load_model, require_model_directory, save_model
 from semseg_core.sparse.scribbles import SparseLabels
@@ -138,7 +141,7 @@ class Worker:
 
     def _refine(self, request: Refine) -> tuple[tuple[Path, ...], dict]:
         session = self._require_session()
-        boxes = [session.slice_box(*place) for place in request.slices]  # a wrong one is told before any work
+        boxes = [self._box_of(place) for place in request.slices]  # a wrong one is told before any work
         begun = reported = time.monotonic()
         first_view, view_s, shown = session.steps + FIRST_VIEW_STEPS, FIRST_VIEW_S, 0
 
@@ -201,12 +204,25 @@ class Worker:
     def _write_slices(self, name: str, request: Refine | ShowSlices) -> Path:
         session = self._session
         shown = []
-        for axis, index in request.slices:
-            answer = session.answer(session.slice_box(axis, index), request.level, request.min_confidence)
-            shown.append(ShownSlice(axis, index, *(array.squeeze(axis) for array in answer)))
+        for axis, index, *rises in request.slices:
+            box = self._box_of((axis, index, *rises))
+            if rises:
+                applier = session._applier(request.level, request.min_confidence)
+                label_ids, confidence = applier.on(tilted_grid(session.grid, axis, index, *rises)).answer(box)
+                values = ids_to_values(label_ids, session.tree)
+            else:
+                values, confidence = session.answer(box, request.level, request.min_confidence)
+            shown.append(ShownSlice(axis, index, values.squeeze(axis), confidence.squeeze(axis), tuple(rises) or (0.0, 0.0)))
         with self._new_file(name) as path:
             write_slices(path, shown)
         return path
+
+    def _box_of(self, place: tuple[float, ...]) -> Box:
+        """The box of a slice; that of one at an angle is within its own grid."""
+        axis, index, *rises = place
+        if not rises:
+            return self._session.slice_box(axis, index)
+        return tuple((0, size) for size in tilted_grid(self._session.grid, axis, index, *rises).shape)
 
     @contextmanager
     def _new_file(self, name: str) -> Iterator[Path]:
