@@ -18,7 +18,7 @@ from semseg_core.errors import InputError
 from semseg_core.files import require_writable
 from semseg_core.infer.decode import build_decoder
 from semseg_core.infer.predict import predict
-from semseg_core.models.directory import load_model
+from semseg_core.models.foreign.reading import read_model_to_apply
 from semseg_core.train.events import Done, EventSink, Note, Progress, Stage
 
 
@@ -53,7 +53,7 @@ def predict_files(
     """
     started = time.monotonic()
     outputs = _checked_outputs(output, confidence_output, paths_output, images)
-    model = load_model(model_folder)
+    model = read_model_to_apply(model_folder)
     decoder = build_decoder(model.card.tree, level, min_confidence)
     torch_device = choose_device(device)
     with memory_guard():

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from semseg_core.errors import ModelError
+from semseg_core.models.foreign.bodies import NETWORKS, foreign_body
 from semseg_core.models.shape import ContextShape
 
 WIDTHS = (16, 16, 32, 64, 64, 16)
@@ -45,15 +46,21 @@ class ContextNetwork(nn.Module):
 
     Args:
         shape: What to build.
+        body: What was built from it already, if so.
 
     Raises:
         ModelError: If the kind is unknown, its package is missing, or it refuses its arguments.
     """
 
-    def __init__(self, shape: ContextShape) -> None:
+    def __init__(self, shape: ContextShape, body: nn.Module | None = None) -> None:
         super().__init__()
         self.shape = shape
-        self.body = _build(shape)
+        self.body = _build(shape) if body is None else body
+
+    @property
+    def whole_windows(self) -> bool:
+        """Whether its body wants windows of exactly the size in its shape, filled up with 0 where the image ends."""
+        return getattr(self.body, "whole_windows", False)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Maps (B, F, D, H, W) of scaled images (B, C, D, H, W); for a network of two dimensions one axis of both has length 1.
@@ -63,7 +70,7 @@ class ContextNetwork(nn.Module):
         plane = self.shape.plane
         flat = image if plane is None else image.squeeze(2 + plane)
         padding = []
-        for size in reversed(flat.shape[2:]):
+        for size in () if self.whole_windows else reversed(flat.shape[2:]):
             padding += [0, max(LEAST, size + -size % STEP) - size]
         padded = nn.functional.pad(flat, padding, mode="replicate") if any(padding) else flat
         maps = self.body(padded)[(..., *(slice(size) for size in flat.shape[2:]))]
@@ -91,5 +98,8 @@ def _monai_basic_u_net(**arguments: object) -> nn.Module:
     return BasicUNet(**arguments)
 
 
-BODIES: Mapping[str, Callable[..., nn.Module]] = {"BasicUNet": _monai_basic_u_net}
+BODIES: Mapping[str, Callable[..., nn.Module]] = {
+    "BasicUNet": _monai_basic_u_net,
+    **{kind: foreign_body(kind) for kind in NETWORKS},
+}
 """Classes that a card may name; no other is ever built."""

@@ -26,12 +26,8 @@ def context_image(volume: Volume, shape: ContextShape, check: Callable[[], None]
     """
     grid = anatomical_grid(volume.grid, shape.spacing_mm)
     image = resample(torch.as_tensor(volume.array), volume.grid, grid, check)
-    if shape.scaling == "volume":
-        parts = []
-        for one in image:
-            shown = one[one != 0]
-            parts.append((one - shown.mean()) / shown.std().clamp_min(1e-6) if len(shown) > 1 else one)
-        image = torch.stack(parts)
+    if shape.scaling in ("volume", "nonzero"):
+        image = torch.stack([_standardized(one, shape.scaling == "nonzero") for one in image])
     elif shape.scaling == "fixed":
         offset, divisor = (torch.tensor(numbers)[:, None, None, None] for numbers in (shape.offset, shape.divisor))
         image = (image - offset) / divisor
@@ -65,7 +61,18 @@ def context_maps(
 
     # A window larger than the image would pad it; the network pads by itself, and by less.
     window = tuple(min(size, length) for size, length in zip(network.shape.window, image.shape[1:], strict=True))
+    if network.whole_windows:
+        window = network.shape.window
     with torch.inference_mode():
         shown = image.flip(3) if mirrored else image
         maps = sliding_window_inference(shown[None].to(device), window, 1, one, overlap=OVERLAP, mode="gaussian")[0]
     return maps.flip(3) if mirrored else maps, grid
+
+
+def _standardized(one: torch.Tensor, nonzero: bool) -> torch.Tensor:
+    """A map with mean 0 and deviation 1; for `nonzero` over what is not 0, the rest staying so."""
+    shown = one != 0 if nonzero else torch.ones_like(one, dtype=torch.bool)
+    if int(shown.sum()) < 2:
+        return one
+    values = one[shown]
+    return torch.where(shown, (one - values.mean()) / values.std(correction=0).clamp_min(1e-6), one)

@@ -7,6 +7,7 @@ the tree grows or shrinks.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +16,9 @@ from semseg_core.errors import ModelError
 from semseg_core.labels.tree import Label, LabelTree
 from semseg_core.models.model import Model
 from semseg_core.models.network import PointNetwork
+
+BY_LEAF = {"head.weight", "head.bias", "direct.weight"}
+"""Weights of the network with one row per leaf."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +63,13 @@ def transfer(model: Model, tree: LabelTree) -> tuple[PointNetwork, TransferRepor
             "choose a model of this tree, or train without a start model"
         )
     network = PointNetwork(model.card.network, len(tree.leaves))
-    state = {name: value for name, value in model.network.state_dict().items() if not name.startswith("head.")}
-    network.load_state_dict(state, strict=False)
-    weight, bias = model.network.head.weight, model.network.head.bias
+    before, state = model.network.state_dict(), network.state_dict()
+    network.load_state_dict({name: value for name, value in before.items() if name not in BY_LEAF}, strict=False)
     with torch.no_grad():
-        for index, source in enumerate(sources):
-            rows = slice(None) if source is None else slice(*source)
-            network.head.weight[index] = weight[rows].mean(dim=0)
-            network.head.bias[index] = bias[rows].mean()
+        for name in BY_LEAF & before.keys():
+            for index, source in enumerate(sources):
+                rows = slice(None) if source is None else slice(*source)
+                state[name][index] = before[name][rows].mean(dim=0)
     leaves = {label.id for label in earlier.leaves}
     kept = {label.id: label for label in tree.leaves if counterparts.get(label.id) in leaves}
     found = {counterparts[label_id] for label_id in kept}
@@ -89,10 +92,10 @@ def _counterparts(tree: LabelTree, earlier: LabelTree) -> dict[int, int]:
         return {label.id: label.id for label in shared}
     names: dict[str, list[Label]] = {}
     for label in earlier:
-        names.setdefault(label.name, []).append(label)
+        names.setdefault(_folded(label.name), []).append(label)
     matches = {}
     for label in tree:
-        named = names.get(label.name, ())
+        named = names.get(_folded(label.name), ())
         coded = earlier.by_code.get(label.code) if label.code is not None else None
         if coded is not None and _alike(label, coded):
             matches[label.id] = coded.id
@@ -102,7 +105,12 @@ def _counterparts(tree: LabelTree, earlier: LabelTree) -> dict[int, int]:
 
 
 def _alike(label: Label, other: Label) -> bool:
-    return label.name == other.name or (label.code is not None and label.code == other.code)
+    return _folded(label.name) == _folded(other.name) or (label.code is not None and label.code == other.code)
+
+
+def _folded(name: str) -> str:
+    """A name without case, underscores and hyphens: "Vertebra-C7" and "vertebra_c7" are one."""
+    return " ".join(re.split(r"[\s_-]+", name.casefold())).strip()
 
 
 def _source(label: Label, tree: LabelTree, counterparts: dict[int, int], earlier: LabelTree) -> tuple[int, int] | None:
