@@ -12,7 +12,7 @@ import numpy as np
 import slicer
 import vtk
 
-from SemanticSegLib.nodes.Arrays import arrayFromImage, fillImage
+from SemanticSegLib.nodes.Arrays import arrayFromImage
 from SemanticSegLib.nodes.Placement import placeBeside
 from semseg_core.interactive.arrays import ShownSlice, volume_parts
 from semseg_core.labels.tree import LabelTree
@@ -102,11 +102,10 @@ class PreviewOverlay:
         """Show slices as they were answered."""
         voxels = arrayFromImage(self.node.GetImageData())
         for shown in slices:
-            along = np.moveaxis(voxels, shown.axis, 0)
             if any(shown.rises):
-                _drawTilted(along, shown, self._codesOf(shown.values))
+                _drawTilted(voxels, shown, self._codesOf(shown.values))
             else:
-                along[shown.index] = self._codesOf(shown.values)
+                np.moveaxis(voxels, shown.axis, 0)[shown.index] = self._codesOf(shown.values)
         self._tell()
 
     def showing(self, path: Path) -> Iterator[None]:
@@ -140,7 +139,9 @@ class PreviewOverlay:
         volumeNode.GetIJKToRASMatrix(toRas)
         node.SetIJKToRASMatrix(toRas)
         image = vtk.vtkImageData()
-        fillImage(image, np.zeros(volumeNode.GetImageData().GetDimensions()[::-1], dtype=np.int16))
+        image.SetDimensions(volumeNode.GetImageData().GetDimensions())
+        image.AllocateScalars(vtk.VTK_SHORT, 1)
+        arrayFromImage(image)[...] = 0
         node.SetAndObserveImageData(image)
         node.CreateDefaultDisplayNodes()
         node.GetDisplayNode().SetAndObserveColorNodeID(self._colors.GetID())
@@ -166,11 +167,13 @@ def showHiddenResults(scene: slicer.vtkMRMLScene) -> None:
             node.SetDisplayVisibility(True)
 
 
-def _drawTilted(along: np.ndarray, shown: ShownSlice, codes: np.ndarray) -> None:
+def _drawTilted(voxels: np.ndarray, shown: ShownSlice, codes: np.ndarray) -> None:
     """Draw a slice at an angle three voxels thick: a view that looks along it meets voxels beside the nearest ones, too."""
     first, second = np.indices(codes.shape, sparse=True)
-    height = shown.index + shown.rises[0] * first + shown.rises[1] * second
+    index = np.rint(shown.index + shown.rises[0] * first + shown.rises[1] * second).astype(np.int64)
+    flat, size = voxels.reshape(-1), voxels.shape[shown.axis]
+    step, *others = (stride // voxels.itemsize for stride in np.moveaxis(voxels, shown.axis, 0).strides)
+    places = index * step + first * others[0] + second * others[1]
     for beside in (-1, 1, 0):
-        index = np.rint(height).astype(np.int32) + beside
-        rows, columns = np.nonzero((index >= 0) & (index < len(along)))
-        along[index[rows, columns], rows, columns] = codes[rows, columns]
+        inside = (index + beside >= 0) & (index + beside < size)
+        flat[places[inside] + beside * step] = codes[inside]
