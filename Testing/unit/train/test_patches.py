@@ -11,7 +11,7 @@ import torch
 from semseg_core.data.resample import sample_linear
 from semseg_core.geometry import Grid
 from semseg_core.train import patches
-from semseg_core.train.patches import MarkPlaces, PatchDrawer, sample_patch, shaded, turned_axes
+from semseg_core.train.patches import Places, PatchDrawer, sample_patch, shaded, turned_axes
 
 SPACING = (2.0, 1.5, 1.0)
 """Along R, A, S."""
@@ -45,7 +45,7 @@ def marks_within(grid: Grid, count: int, seed: int = 0, margin: float = 0.0) -> 
 
 def drawer_of(grid: Grid, points: torch.Tensor, mirrored: bool = False, **options: object) -> PatchDrawer:
     count = len(points)
-    places = MarkPlaces(points, torch.zeros(count, dtype=torch.int64), torch.full((count,), mirrored))
+    places = Places(points, torch.zeros(count, dtype=torch.int64), torch.full((count,), mirrored))
     options = {"window": (12, 12, 12), "weights": torch.full((count,), 1.0 / count, dtype=torch.float64), **options}
     return PatchDrawer([(coordinate_image(grid), grid)], places, **options)
 
@@ -89,7 +89,7 @@ def test_a_patch_never_mixes_cases_or_a_case_with_its_mirror_image(grid: Grid) -
     points = marks_within(grid, 90)
     cases, mirrored = torch.arange(90) % 2, torch.arange(90) % 3 == 0
     image = (coordinate_image(grid), grid)
-    drawer = PatchDrawer([image, image], MarkPlaces(points, cases, mirrored), torch.ones(90), (12, 12, 12))
+    drawer = PatchDrawer([image, image], Places(points, cases, mirrored), torch.ones(90), (12, 12, 12))
     generator = torch.Generator().manual_seed(0)
     for _ in range(10):
         rows = drawer.draw(30, generator).rows
