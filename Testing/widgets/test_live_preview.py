@@ -109,3 +109,14 @@ def test_a_worker_that_is_killed_is_told_and_loses_no_stroke(live: Live) -> None
     assert not live.box.liveCheckBox.checked
     assert live.overlays == []
     assert live.logic.scribbles.counts == strokes
+
+
+def test_leaving_the_module_ends_the_worker(live: Live, panel: Panel) -> None:
+    live.switch()
+    live.until("opening")
+    running = live.logic.preview._worker._running
+    child, folder = running._process, running.folder.path
+    panel.widget.cleanup()
+    assert child.poll() is not None
+    assert not folder.exists()
+    panel.parent.reload()
