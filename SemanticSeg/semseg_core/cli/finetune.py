@@ -41,7 +41,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--loss", metavar="NAME", help="loss or weighted sum of losses (semseg losses); default: the recommended one"
     )
-    parser.add_argument("--start", metavar="MODEL", help="model directory to start from")
+    parser.add_argument(
+        "--start", metavar="MODEL", help="model to start from: one of ours, a MONAI bundle, or a model folder of nnU-Net"
+    )
     parser.add_argument("--resume", action="store_true", help="go on where a crashed or cancelled run stopped")
     parser.add_argument(
         "--budget", type=Budget.parse, default=TrainConfig.budget, metavar="120s|2000steps", help="when to stop (default: 120s)"

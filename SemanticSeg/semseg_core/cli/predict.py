@@ -18,7 +18,12 @@ AUTO_CONFIDENCE = 0.5
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command."""
     parser = commands.add_parser("predict", help="apply a model to an image")
-    parser.add_argument("model", metavar="MODEL_DIR", help="model directory")
+    parser.add_argument(
+        "model",
+        metavar="MODEL_DIR",
+        help="model directory: one of ours, a MONAI bundle, or a model folder of nnU-Net; or a TorchScript file (.ts), "
+        "the only kind whose own code is run, in PyTorch's interpreter, which knows tensors alone",
+    )
     parser.add_argument(
         "images", metavar="IMAGE[,IMAGE2…]", type=split_images, help="image file, or its channels in the model's order"
     )

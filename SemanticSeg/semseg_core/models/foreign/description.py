@@ -216,8 +216,8 @@ def tried_output(network: nn.Module, foreign: ForeignModel, before: Callable[[],
     failure = ""
     for shape in ([min(size, TRIED_SIZE) for size in window], window):
         before()
-        image = torch.randn(1, len(foreign.channels), *shape, generator=generator)
         try:
+            image = torch.randn(1, len(foreign.channels), *shape, generator=generator)
             with torch.inference_mode():
                 output = first_output(network(image))
         except (RuntimeError, ValueError, TypeError, IndexError) as error:

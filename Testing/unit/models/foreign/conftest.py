@@ -45,7 +45,7 @@ def shake(network: torch.nn.Module) -> None:
     """Random weights that are not as they were made: all of norms and biases differ, and no output wins everywhere."""
     with torch.no_grad():
         for parameter in network.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
+            parameter.add_(0.3 * torch.randn_like(parameter))
 
 
 @pytest.fixture
@@ -74,7 +74,8 @@ def answers() -> Callable[[Model, Volume], np.ndarray]:
 def make_nnu_net(tmp_path: Path) -> Callable[..., tuple[Path, torch.nn.Module]]:
     """Makes a folder as nnU-Net v2 writes it, with random weights, and the network in it.
 
-    `plans` and `dataset` change what is written, `configuration` what stands in the plans for 3d_fullres.
+    `configuration` changes what stands in the plans for 3d_fullres, `dataset` what stands in dataset.json; `flat` is the
+    configuration 2d.
     """
 
     def make(
@@ -83,12 +84,17 @@ def make_nnu_net(tmp_path: Path) -> Callable[..., tuple[Path, torch.nn.Module]]:
         network: str = "PlainConvUNet",
         configuration: dict | None = None,
         dataset: dict | None = None,
+        flat: bool = False,
     ) -> tuple[Path, torch.nn.Module]:
         from dynamic_network_architectures.architectures import unet
 
         arguments = dict(PLAIN)
         if network == "ResidualEncoderUNet":
             arguments["n_blocks_per_stage"] = arguments.pop("n_conv_per_stage")
+        first, name = (1, "2d") if flat else (0, "3d_fullres")
+        if flat:
+            arguments |= {"kernel_sizes": [[3, 3]] * 3, "strides": [[1, 1], [2, 2], [2, 2]]}
+            arguments |= {key: arguments[key].replace("3d", "2d") for key in ("conv_op", "norm_op")}
         plans = {
             "dataset_name": "Dataset900_Abdomen",
             "plans_name": "nnUNetPlans",
@@ -97,10 +103,10 @@ def make_nnu_net(tmp_path: Path) -> Callable[..., tuple[Path, torch.nn.Module]]:
             "transpose_forward": list(transpose),
             "transpose_backward": [transpose.index(axis) for axis in range(3)],
             "configurations": {
-                "2d": {"patch_size": [64, 64]},
-                "3d_fullres": {
-                    "patch_size": [SHAPE[axis] for axis in transpose],
-                    "spacing": [SPACING_MM[axis] for axis in transpose],
+                "another": {},
+                name: {
+                    "patch_size": [SHAPE[axis] for axis in transpose[first:]],
+                    "spacing": [SPACING_MM[axis] for axis in transpose[first:]],
                     "normalization_schemes": [scheme],
                     "use_mask_for_norm": [False],
                     "architecture": {
@@ -124,10 +130,12 @@ def make_nnu_net(tmp_path: Path) -> Callable[..., tuple[Path, torch.nn.Module]]:
         }
         torch.manual_seed(1)
         layers = {"conv_op": torch.nn.Conv3d, "norm_op": torch.nn.InstanceNorm3d, "nonlin": torch.nn.LeakyReLU}
+        if flat:
+            layers |= {"conv_op": torch.nn.Conv2d, "norm_op": torch.nn.InstanceNorm2d}
         built = getattr(unet, network)(1, num_classes=4, deep_supervision=True, **{**arguments, **layers})
         shake(built)
         optimizer = torch.optim.SGD(built.parameters(), lr=0.01, momentum=0.99, nesterov=True)
-        folder = tmp_path / "Dataset900_Abdomen" / "nnUNetTrainer__nnUNetPlans__3d_fullres"
+        folder = tmp_path / "Dataset900_Abdomen" / f"nnUNetTrainer__nnUNetPlans__{name}"
         (folder / "fold_0").mkdir(parents=True)
         (folder / "plans.json").write_text(json.dumps(plans))
         (folder / "dataset.json").write_text(json.dumps(described))
@@ -139,7 +147,7 @@ def make_nnu_net(tmp_path: Path) -> Callable[..., tuple[Path, torch.nn.Module]]:
             "logging": {"mean_fg_dice": [np.float32(0.5)], "dice_per_class_or_region": [[np.float64(0.25), np.float64(0.5)]]},
             "_best_ema": np.float64(0.7),
             "current_epoch": 1,
-            "init_args": {"plans": plans, "configuration": "3d_fullres", "fold": 0, "device": torch.device("cpu")},
+            "init_args": {"plans": plans, "configuration": name, "fold": 0, "device": torch.device("cpu")},
             "trainer_name": "nnUNetTrainer",
             "inference_allowed_mirroring_axes": (0, 1, 2),
         }

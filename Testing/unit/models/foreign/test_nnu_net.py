@@ -46,6 +46,18 @@ def test_z_scores_and_residual_encoders_and_the_folder_above(make_nnu_net: Calla
     assert (answers(read_start_model(folder.parent), volume) == wanted).mean() > 0.999
 
 
+@pytest.mark.parametrize("transpose", [(0, 1, 2), (1, 2, 0)])
+def test_a_network_of_slices(make_nnu_net: Callable, volume: Volume, answers: Callable, transpose) -> None:
+    folder, network = make_nnu_net(transpose, flat=True)
+    model = read_start_model(folder)
+    image = ((np.clip(volume.array[0], -200, 300) - 60) / 90).transpose(transpose)
+    with torch.inference_mode():
+        wanted = VALUES[network(torch.from_numpy(image.copy()).float()[:, None]).argmax(1).numpy()]
+    assert len(np.unique(wanted)) > 1
+    np.testing.assert_array_equal(answers(model, volume), wanted.transpose(np.argsort(transpose)))
+    assert model.context.shape.plane == transpose[0]
+
+
 def test_it_can_be_saved_and_loaded_as_ours(make_nnu_net: Callable, volume: Volume, answers: Callable, tmp_path: Path) -> None:
     folder, _ = make_nnu_net()
     model = read_start_model(folder)
