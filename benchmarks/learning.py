@@ -1,7 +1,7 @@
 """Who learns most from the same strokes: what users have instead, and our network with each loss and feature, mean and spread.
 
     SEMANTICSEG_TEST_DATA=… python benchmarks/learning.py [--datasets ixi,malf,…] [--methods "nearest; flat"]
-        [--subjects N] [--seeds N] [--steps N] [--slices N] [--start MODEL_DIR] [--curves FOLDER] [--json FILE] [--seconds S]
+        [--subjects N] [--seeds N] [--steps N] [--slices N] [--curves FOLDER] [--json FILE] [--seconds S]
 
 All methods of a subject and seed get the same strokes, drawn as `semseg scribble` does; all networks the same steps, initial
 weights, batches and noise. Answers are wanted for labelled voxels alone and scored there, as `semseg evaluate --within-truth
@@ -33,11 +33,9 @@ from learning_network import Subject, describe_case  # noqa: E402
 from learning_plots import plot  # noqa: E402
 from measure import Cost, environment, tracked  # noqa: E402
 
-from semseg_core.errors import ModelError  # noqa: E402
+from semseg_core.labels.pairs import mirror_images  # noqa: E402
 from semseg_core.metrics.report import evaluate  # noqa: E402
 from semseg_core.metrics.unknown import rejection_curve  # noqa: E402
-from semseg_core.models.directory import load_model  # noqa: E402
-from semseg_core.models.model import Model  # noqa: E402
 from semseg_core.sparse.simulate import simulate_scribbles  # noqa: E402
 
 SLICES, STEPS = 8, 300
@@ -54,8 +52,9 @@ BASELINES = {
     methods.WASSERSTEIN: methods.FLAT,
     methods.FLAT: methods.FOREST,
     methods.MIRRORED: methods.LEVELS,
+    methods.UNMARKED: methods.LEVELS,
     methods.STARTED: methods.LEVELS,
-    methods.BOTH: methods.LEVELS,
+    methods.ALL: methods.LEVELS,
 }
 """What each method is judged against."""
 
@@ -74,15 +73,14 @@ def main() -> None:
     data = Path(os.environ.get("SEMANTICSEG_TEST_DATA", ""))
     if "SEMANTICSEG_TEST_DATA" not in os.environ and set(arguments.datasets) - {"hyperspectral"}:
         sys.exit("SEMANTICSEG_TEST_DATA is not set: it names the folder with the data; --datasets hyperspectral needs none")
-    start = None if arguments.start is None else load_model(arguments.start)
-    chosen = [methods.METHODS[name] for name in arguments.methods if start or not methods.METHODS[name].needs_start]
+    chosen = [methods.METHODS[name] for name in arguments.methods]
     command = " ".join(["python benchmarks/learning.py", *sys.argv[1:]])
     print(f"## Learning from strokes\n\n`{command}`; {environment(torch.device('cpu'))}.\n\n{RULE}\n", flush=True)
     methods.load_libraries()
     rows: list[Row] = []
     begun = time.monotonic()
     for dataset in (DATASETS[key] for key in arguments.datasets):
-        for found in runs(dataset, chosen, start, data, arguments):
+        for found in runs(dataset, chosen, data, arguments):
             rows += found
             if arguments.json:
                 arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
@@ -111,32 +109,32 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seeds", type=_count, default=3, help="of strokes and training (default: 3)")
     parser.add_argument("--steps", type=_count, default=STEPS, help=f"of each training (default: {STEPS})")
     parser.add_argument("--slices", type=_count, default=SLICES, help=f"drawn on per orientation (default: {SLICES})")
-    parser.add_argument("--start", type=Path, help="model directory that the methods with a start model start from")
     parser.add_argument("--curves", type=Path, help="also run other numbers of slices and steps; folder of the pictures")
     parser.add_argument("--seconds", type=float, default=math.inf, help="begin no further subject or seed of a set after this")
     parser.add_argument("--json", type=Path, help="also write every single figure here, after every subject and seed")
     return parser.parse_args()
 
 
-def runs(
-    dataset: Dataset, chosen: list[methods.Method], start: Model | None, data: Path, arguments: argparse.Namespace
-) -> Iterator[list[Row]]:
+def runs(dataset: Dataset, chosen: list[methods.Method], data: Path, arguments: argparse.Namespace) -> Iterator[list[Row]]:
     """Rows of one subject and seed at a time."""
     settings = [Setting(arguments.slices, arguments.steps)]
     if arguments.curves:
         settings += [Setting(slices, arguments.steps) for slices in CURVE_SLICES if slices != arguments.slices]
         settings += [Setting(arguments.slices, steps) for steps in CURVE_STEPS if steps != arguments.steps]
     for case in dataset.cases(data, arguments.subjects):
+        possible = [method for method in chosen if mirror_images(case.tree) or not method.needs_sides]
         subject, cost = tracked(lambda: describe_case(case))
-        shown = f"{len(subject.features)} voxels × {subject.features.shape[1]} features in {cost.seconds:.1f} s"
-        _tell(f"{dataset.key}: {case.name}: {shown}, peak {_mebibytes(cost):.0f} MiB")
-        started = None if start is None else _described_from(start, subject)
+        _tell(f"{dataset.key}: {case.name}: {_described(subject, cost)}")
+        started = None
+        if any(method.needs_start for method in possible):
+            started, start_cost = tracked(lambda: describe_case(case, start=True))
+            _tell(f"{dataset.key}: {case.name}, with the start model: {_described(started, start_cost)}")
         for seed in range(arguments.seeds):
             begun = time.monotonic()
             found = []
             for setting in settings:
                 # Strokes are the same whatever the steps; only networks are asked for other steps.
-                lines = chosen if setting.steps == arguments.steps else [method for method in chosen if method.takes_steps]
+                lines = [method for method in possible if setting.steps == arguments.steps or method.takes_steps]
                 found += compare(dataset.key, subject, started, lines, setting, seed)
             features = {"features, s": cost.seconds, "features, MiB": _mebibytes(cost)}
             yield [Row(row.section, row.method, row.case, row.seed, {**row.figures, **features}) for row in found]
@@ -153,8 +151,6 @@ def compare(
     learned: dict[Callable, tuple[object, Cost]] = {}
     rows = []
     for method in lines:
-        if method.needs_start and started is None:
-            continue
         if method.fit not in learned:
             learned[method.fit] = tracked(lambda: method.fit(task))
         fitted, fit_cost = learned[method.fit]
@@ -223,13 +219,9 @@ def section_text(dataset: Dataset, rows: list[Row], setting: Setting) -> str:
     return report(Section(dataset.key, dataset.title, setup, {LEAF: 3, **levels, **shown}, tuple(claims)), ours)
 
 
-def _described_from(start: Model, subject: Subject) -> Subject | None:
-    """The case as the start model sees it; None where that takes other images."""
-    try:
-        return describe_case(subject.case, start)
-    except ModelError as error:
-        _tell(f"{subject.name}: left out with the start model: {error}")
-        return None
+def _described(subject: Subject, cost: Cost) -> str:
+    rows, columns = subject.features.shape
+    return f"{rows} voxels × {columns} features in {cost.seconds:.1f} s, peak {_mebibytes(cost):.0f} MiB"
 
 
 def _mebibytes(cost: Cost) -> float:

@@ -6,6 +6,7 @@ A method is one line of `METHODS`: how it learns from strokes, and how it answer
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -34,8 +35,8 @@ class Task:
     """Strokes on a subject.
 
     Args:
-        subject: As a network that starts from nothing sees it.
-        started: As one that starts from the start model sees it; None where there is no such model.
+        subject: With the features of the bank alone.
+        started: With those of the start model among them; None where no method asks for them.
         marks: The strokes.
         steps: Of every network's training.
         seed: Of everything drawn.
@@ -70,14 +71,19 @@ class Method:
     answer: Callable[[Task, object], Answers]
 
     @property
-    def needs_start(self) -> bool:
-        """Whether it starts from the start model."""
-        return isinstance(self.fit, Train) and self.fit.start
-
-    @property
     def takes_steps(self) -> bool:
         """Whether it learns the better, the more steps it is given."""
         return isinstance(self.fit, Train)
+
+    @property
+    def needs_start(self) -> bool:
+        """Whether it sees features of the start model."""
+        return isinstance(self.fit, Train) and self.fit.start
+
+    @property
+    def needs_sides(self) -> bool:
+        """Whether it is another method over again where the tree has no left and right."""
+        return isinstance(self.fit, Train) and self.fit == Train(self.fit.loss, mirror=True)
 
 
 @dataclass(frozen=True)
@@ -86,19 +92,21 @@ class Train:
 
     Args:
         loss: Expression over the table of losses.
-        mirror: Whether to learn from mirror images, too, where the tree has left and right.
-        start: Whether to start from the start model, and to see its context features.
+        mirror: Whether to learn from mirror images, too.
+        unmarked: Whether to learn from voxels without marks, too, what resembles no mark.
+        start: Whether to see features of the start model.
     """
 
     loss: str
     mirror: bool = False
+    unmarked: bool = False
     start: bool = False
 
     def __call__(self, task: Task) -> PointNetwork:
         """The trained network."""
         subject = self.subject(task)
-        rows = stroke_rows(subject, task.marks, self.mirror)
-        return train(self.loss, [rows], subject.card, subject.case.tree, task.steps, task.seed, subject.start)
+        rows = stroke_rows(subject, task.marks, self.mirror, self.unmarked, task.seed)
+        return train(self.loss, [rows], subject.card, subject.case.tree, task.steps, task.seed)
 
     def subject(self, task: Task) -> Subject:
         """The subject as this network sees it."""
@@ -128,9 +136,8 @@ class Decide:
         return Answers(*(torch.cat(part).numpy() for part in zip(*parts, strict=True)))
 
 
-def network_method(name: str, loss: str, minimum_cost: bool = False, mirror: bool = False, start: bool = False) -> Method:
+def network_method(name: str, fit: Train, minimum_cost: bool = False) -> Method:
     """A line for the project's network."""
-    fit = Train(loss, mirror, start)
     return Method(name, fit, Decide(fit, minimum_cost))
 
 
@@ -196,14 +203,18 @@ def fit_forest(task: Task) -> object:
     from sklearn.ensemble import RandomForestClassifier
 
     forest = RandomForestClassifier(TREES, n_jobs=-1, random_state=task.seed)
-    return forest.fit(forest_features(stroke_rows(task.subject, task.marks).features[0], task.subject), task.marks.label_ids)
+    features = forest_features(stroke_rows(task.subject, task.marks).features[0], task.subject)
+    with warnings.catch_warnings(record=True):
+        return forest.fit(features, task.marks.label_ids)
 
 
 def forest_answers(task: Task, forest: object) -> Answers:
     """The likeliest label of each voxel, and its share of the trees' votes."""
     label_ids, confidence = [], []
     for chunk in task.subject.features.split(ANSWERED_AT_ONCE):
-        votes = forest.predict_proba(forest_features(chunk, task.subject))
+        # The threads of scikit-learn 1.9 change each other's warning filters, and warn of their loss once a tree.
+        with warnings.catch_warnings(record=True):
+            votes = forest.predict_proba(forest_features(chunk, task.subject))
         label_ids.append(forest.classes_[votes.argmax(axis=1)])
         confidence.append(votes.max(axis=1))
     return Answers(np.concatenate(label_ids), np.concatenate(confidence))
@@ -223,7 +234,8 @@ _PARTS = ("value", "dR", "dA", "dS", "curvature1", "curvature3")
 NEAREST, GROWN, FOREST = "nearest stroke", "grow from seeds (Slicer)", "random forest"
 FLAT, MINIMUM_COST, LEVELS = "flat cross-entropy", "flat cross-entropy, minimum-cost decision", "recommended tree loss"
 WASSERSTEIN, MIRRORED = "Wasserstein + cross-entropy", "recommended tree loss, mirrored rows"
-STARTED, BOTH = "recommended tree loss, start model", "recommended tree loss, mirrored rows, start model"
+UNMARKED, STARTED = "recommended tree loss, unmarked voxels", "recommended tree loss, start model"
+ALL = "recommended tree loss, all three"
 
 METHODS = {
     method.name: method
@@ -231,12 +243,13 @@ METHODS = {
         Method(NEAREST, index_strokes, nearest_stroke),
         Method(GROWN, gray_image, grow_from_seeds),
         Method(FOREST, fit_forest, forest_answers),
-        network_method(FLAT, "cross-entropy"),
-        network_method(MINIMUM_COST, "cross-entropy", minimum_cost=True),
-        network_method(LEVELS, DEFAULT_LOSS),
-        network_method(WASSERSTEIN, "wasserstein"),
-        network_method(MIRRORED, DEFAULT_LOSS, mirror=True),
-        network_method(STARTED, DEFAULT_LOSS, start=True),
-        network_method(BOTH, DEFAULT_LOSS, mirror=True, start=True),
+        network_method(FLAT, Train("cross-entropy")),
+        network_method(MINIMUM_COST, Train("cross-entropy"), minimum_cost=True),
+        network_method(LEVELS, Train(DEFAULT_LOSS)),
+        network_method(WASSERSTEIN, Train("wasserstein")),
+        network_method(MIRRORED, Train(DEFAULT_LOSS, mirror=True)),
+        network_method(UNMARKED, Train(DEFAULT_LOSS, unmarked=True)),
+        network_method(STARTED, Train(DEFAULT_LOSS, start=True)),
+        network_method(ALL, Train(DEFAULT_LOSS, mirror=True, unmarked=True, start=True)),
     )
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -21,12 +21,20 @@ from semseg_core.labels.pairs import mirror_images
 from semseg_core.labels.tree import LabelTree
 from semseg_core.losses.table import build_loss
 from semseg_core.models.card import ModelCard
-from semseg_core.models.model import Model, describe
+from semseg_core.models.model import describe
 from semseg_core.models.network import PointNetwork
 from semseg_core.sparse.scribbles import SparseLabels
 from semseg_core.train.config import Budget, TrainConfig
 from semseg_core.train.loop import fine_tune, start_state
-from semseg_core.train.rows import CaseRows, combine, marks_points, mirrored_marks, sample_rows, with_images
+from semseg_core.train.rows import (
+    CaseRows,
+    combine,
+    marks_points,
+    mirrored_marks,
+    sample_rows,
+    unmarked_features,
+    with_images,
+)
 from semseg_core.train.start import starting_card, starting_network
 
 SAMPLED_AT_ONCE = 1 << 17
@@ -42,14 +50,12 @@ class Subject:
         card: Rules, spacing and number of features.
         bank: Its features anywhere.
         features: Of the voxels that are asked about, in array order, (M, F).
-        start: The model to start from, if there is one.
     """
 
     case: Case
     card: ModelCard
     bank: FeatureBank
     features: torch.Tensor
-    start: Model | None = None
 
     @property
     def name(self) -> str:
@@ -83,25 +89,48 @@ def asked_voxels(case: Case) -> np.ndarray:
     return known if case.untaught is None else known | case.untaught
 
 
-def describe_case(case: Case, start: Model | None = None) -> Subject:
-    """Compute the features of a case, as training does but once for all voxels that are asked about."""
-    card = starting_card([case.volume], case.tree, TrainConfig(), start)
-    context = None if start is None else start.context
-    bank = describe(card, context, normalize(case.volume, card.rules), mirrored=bool(mirror_images(case.tree)))
+def describe_case(case: Case, start: bool = False) -> Subject:
+    """Compute the features of a case, as training does but once for all voxels that are asked about.
+
+    Args:
+        case: The case.
+        start: Whether those of the start model that comes with the library are among them.
+    """
+    card = starting_card([case.volume], case.tree, TrainConfig(), None)
+    volume, context = normalize(case.volume, card.rules), None
+    if start:
+        from semseg_core.train.deep import fitting_context  # MONAI takes seconds to load
+
+        context = fitting_context(card, [case.volume])
+        card = replace(card, context=context.shape)
+        card = replace(card, network=replace(card.network, inputs=card.feature_count))
+    bank = describe(card, context, volume, mirrored=bool(mirror_images(case.tree)))
     points = case.volume.grid.index_to_ras(np.argwhere(asked_voxels(case)))
     parts = torch.as_tensor(points, dtype=torch.float32).split(SAMPLED_AT_ONCE)
-    features = torch.cat([bank.sample(part) for part in parts])
-    return Subject(case, card, bank, features, start)
+    return Subject(case, card, bank, torch.cat([bank.sample(part) for part in parts]))
 
 
-def stroke_rows(subject: Subject, marks: SparseLabels, mirror: bool = False) -> CaseRows:
-    """Rows of marks, none held back, and of their mirror images if asked for."""
+def stroke_rows(
+    subject: Subject, marks: SparseLabels, mirror: bool = False, unmarked: bool = False, seed: int = 0
+) -> CaseRows:
+    """Rows of marks, none held back.
+
+    Args:
+        subject: The subject.
+        marks: Strokes on it.
+        mirror: Whether to add those of the mirror image, where the tree has left and right.
+        unmarked: Whether to add voxels of the body without marks, which teach what resembles no mark.
+        seed: Draws these.
+    """
     points = marks_points(marks)
     images = mirror_images(subject.case.tree) if mirror else {}
     inside = subject.bank.inside(points).numpy()
     chosen = mirrored_marks(marks.label_ids, subject.bank.body_coordinates(points)[:, 0].numpy(), images)
     features = sample_rows(subject.bank, points, chosen)[None]
-    return with_images(features, marks.label_ids, np.zeros(len(marks), dtype=bool), inside, chosen, images)
+    rows = with_images(features, marks.label_ids, np.zeros(len(marks), dtype=bool), inside, chosen, images)
+    if not unmarked:
+        return rows
+    return replace(rows, unmarked=unmarked_features(subject.bank, marks, np.random.default_rng(seed), bool(images)))
 
 
 def voxel_rows(subject: Subject, rows: np.ndarray) -> CaseRows:
@@ -110,21 +139,12 @@ def voxel_rows(subject: Subject, rows: np.ndarray) -> CaseRows:
     return CaseRows(subject.features[rows][None], subject.known_ids[rows], nothing, ~nothing)
 
 
-def train(
-    expression: str,
-    cases: Sequence[CaseRows],
-    card: ModelCard,
-    tree: LabelTree,
-    steps: int,
-    seed: int,
-    start: Model | None = None,
-) -> PointNetwork:
+def train(expression: str, cases: Sequence[CaseRows], card: ModelCard, tree: LabelTree, steps: int, seed: int) -> PointNetwork:
     """The project's training; equal seeds give equal initial weights, batches and noise whatever the loss."""
     config = TrainConfig(loss=expression, budget=Budget(steps=steps), seed=seed, held_back=0.0)
     rows = combine(cases, tree, config.balance)
-    network, _ = starting_network(card, start, seed)
-    if start is None:
-        network.fit_scaling(rows.features[0])
+    network, _ = starting_network(card, None, seed)
+    network.fit_scaling(torch.cat([rows.features[0], rows.unmarked]))
     state = start_state(network, config)
     loss = build_loss(expression, tree)
     fine_tune(state, rows, loss, tree, config, time.monotonic(), lambda _: None, bool, lambda _: None)
