@@ -16,7 +16,7 @@ from pathlib import Path
 from semseg_core.data.cases import CaseFiles
 from semseg_core.errors import CancelledError, InputError
 from semseg_core.files import require_file
-from semseg_core.job_records import DoctorJob, EvaluateJob, FineTuneJob, PredictJob
+from semseg_core.job_records import DoctorJob, EvaluateJob, FineTuneJob, PredictJob, PredictSeriesJob, SeriesImage
 from semseg_core.train.config import TrainConfig
 
 SCHEMA = 1
@@ -24,11 +24,12 @@ JOB_FILE = "job.json"
 CANCEL_FILE = "cancel"
 
 
-Job = FineTuneJob | PredictJob | EvaluateJob | DoctorJob
+Job = FineTuneJob | PredictJob | PredictSeriesJob | EvaluateJob | DoctorJob
 
 COMMANDS: dict[str, type[Job]] = {
     "finetune": FineTuneJob,
     "predict": PredictJob,
+    "predict-series": PredictSeriesJob,
     "evaluate": EvaluateJob,
     "doctor": DoctorJob,
 }
@@ -115,6 +116,7 @@ _FIELDS: dict[str, Callable[[object], object]] = {
     **dict.fromkeys(("images", "channels"), _texts),
     "unknown_values": lambda value: tuple(_checked(item, int) for item in _checked(value, list)),
     "cases": lambda value: tuple(CaseFiles(_texts(case["images"]), _text(case["scribbles"])) for case in _checked(value, list)),
+    "series": lambda value: tuple(SeriesImage(_texts(each["images"]), _text(each["paths"])) for each in _checked(value, list)),
     "config": lambda value: TrainConfig.from_record(_checked(value, dict)),
     **dict.fromkeys(("resume", "within_truth"), lambda value: _checked(value, bool)),
     "level": lambda value: _checked(value, int, str),

@@ -117,6 +117,41 @@ class PredictJob:
 
 
 @dataclass(frozen=True)
+class SeriesImage:
+    """One image of a series: the files of its channels, and where the answers go."""
+
+    images: tuple[str, ...]
+    paths: str
+
+
+@dataclass(frozen=True)
+class PredictSeriesJob:
+    """Several images, one after the other, in one process: loading PyTorch takes longer than many an image.
+
+    Every image tells its own `Done` as soon as its answers are written; one that fails ends the job, and leaves those before it.
+    """
+
+    model: str
+    series: tuple[SeriesImage, ...]
+    device: str = "auto"
+
+    def execute(self, on_event: EventSink, cancelled: Callable[[], bool]) -> None:
+        """Carry the job out."""
+        _prepare()
+        from semseg_core.infer.session import predict_files
+
+        for image in self.series:
+            predict_files(self.model, image.images, None, on_event, cancelled, device=self.device, paths_output=image.paths)
+
+    def located(self, folder: Path) -> PredictSeriesJob:
+        """The job with relative paths starting at a folder."""
+        series = tuple(
+            SeriesImage(tuple(_at(folder, path) for path in image.images), _at(folder, image.paths)) for image in self.series
+        )
+        return dataclasses.replace(self, model=_at(folder, self.model), series=series)
+
+
+@dataclass(frozen=True)
 class EvaluateJob:
     """Arguments of `semseg evaluate`; see `evaluation.py`. The report is written to `output` as JSON."""
 

@@ -18,6 +18,8 @@ from semseg_core.job import (
     FineTuneJob,
     Job,
     PredictJob,
+    PredictSeriesJob,
+    SeriesImage,
     cancel_by_file,
     job_text,
     load_job,
@@ -37,6 +39,8 @@ TRAIN = FineTuneJob(
 
 APPLY = PredictJob("model", ("t1.nii.gz",), "out.seg.nrrd", level=2, min_confidence=0.25, confidence="sure.nii.gz", device="cpu")
 
+SERIES = PredictSeriesJob("model", (SeriesImage(("a.nrrd", "b.nrrd"), "1.npz"), SeriesImage(("/c.nrrd",), "2.npz")), "cpu")
+
 JUDGE = EvaluateJob("tree.json", "truth.nii.gz", "out.nii.gz", "report.json", within_truth=True, surface_tolerance_mm=1.5)
 
 
@@ -46,7 +50,7 @@ def write(folder: Path, record: object) -> Path:
 
 
 @pytest.mark.parametrize(
-    "job", [TRAIN, APPLY, JUDGE, DoctorJob("found.json"), PredictJob("m", ("i",), "o.nii.gz"), FineTuneJob("t", (), "o")]
+    "job", [TRAIN, APPLY, SERIES, JUDGE, DoctorJob("found.json"), PredictJob("m", ("i",), "o.nii.gz"), FineTuneJob("t", (), "o")]
 )
 def test_a_job_comes_back_from_its_folder_with_paths_located_there(tmp_path: Path, job: Job) -> None:
     (tmp_path / "tree.json").touch()
@@ -63,6 +67,10 @@ def test_relative_paths_start_at_the_folder_and_absolute_ones_stay(tmp_path: Pat
     )
     assert (job.output, job.start) == (str(tmp_path / "model"), str(tmp_path / "earlier"))
     assert PredictJob("/models/m", ("/i.nii",), "/o.nii").located(tmp_path) == PredictJob("/models/m", ("/i.nii",), "/o.nii")
+    assert SERIES.located(tmp_path).series[0] == SeriesImage(
+        (str(tmp_path / "a.nrrd"), str(tmp_path / "b.nrrd")), str(tmp_path / "1.npz")
+    )
+    assert SERIES.located(tmp_path).series[1].images == ("/c.nrrd",)
     assert APPLY.located(tmp_path).confidence == str(tmp_path / "sure.nii.gz")
 
 
@@ -97,6 +105,7 @@ def test_an_unknown_command_is_told(tmp_path: Path, command: object) -> None:
 WRONG = [
     ("predict", {"output": 5}, "missing or has the wrong type"),
     ("predict", {"paths": 5}, "missing or has the wrong type"),
+    ("predict-series", {"series": [{"images": ["a"]}]}, "missing or has the wrong type"),
     ("finetune", {"output": None}, "missing or has the wrong type"),
     ("predict", {"images": "i.nii"}, "missing or has the wrong type"),
     ("predict", {"images": [1]}, "missing or has the wrong type"),
@@ -123,7 +132,11 @@ WRONG = [
 
 @pytest.mark.parametrize(("command", "fields", "words"), WRONG)
 def test_wrong_arguments_are_told(tmp_path: Path, command: str, fields: dict, words: str) -> None:
-    good = {"model": "m", "images": ["i"], "output": "o"} if command == "predict" else {"tree": "t", "cases": [], "output": "o"}
+    good = {
+        "predict": {"model": "m", "images": ["i"], "output": "o"},
+        "predict-series": {"model": "m", "series": []},
+        "finetune": {"tree": "t", "cases": [], "output": "o"},
+    }[command]
     with pytest.raises(InputError, match=words):
         load_job(write(tmp_path, {"schema": 1, "command": command, "arguments": good | fields}))
 

@@ -1,4 +1,4 @@
-"""Applying a model in a child process, one image after the other, while the panel stays fluid.
+"""Applying a model in child processes, several images one after the other in each, while the panel stays fluid.
 
 What an image gives is handed over as soon as it is there: a cancel, or an image that fails, loses none of the earlier ones.
 """
@@ -19,9 +19,9 @@ from SemanticSegLib.logic.Soon import Soon
 from SemanticSegLib.nodes.NodeFiles import volumeFile
 from semseg_core.data.answer_paths import AnswerPaths
 from semseg_core.errors import SemSegError
-from semseg_core.job import PredictJob
+from semseg_core.job import PredictSeriesJob, SeriesImage
 from semseg_core.labels.tree import LabelTree
-from semseg_core.train.events import Event, Progress, Stage
+from semseg_core.train.events import Done, Event, Progress, Stage
 
 if TYPE_CHECKING:
     from SemanticSegLib.logic.JobFolders import JobFolder
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 TURN_S = 0.05
 """Files are written so long before the window is looked after again."""
 
-ANSWERS = "answers.npz"
+MOST_IMAGES, MOST_VOXELS = 16, 1 << 27
+"""Of one child process: their files are written before it starts, and 134 million voxels with their answers take about a GiB."""
 
 
 @dataclass(frozen=True)
@@ -93,28 +94,38 @@ class Applying:
         self._runner = runner
         self._receive = receive
         self._done = 0
+        self._batch: tuple[tuple[SeriesImage, Target], ...] = ()
+        self._refusal: Applied | None = None
         self._began = time.monotonic()
         self._folder: JobFolder | None = None
         self._running: RunningJob | None = None
         self._files: Iterator[None] = iter(())
+        self._waiting: Iterator[tuple[SeriesImage, Target]] = iter(())
         self._cancelled = False
         self._soon = soon(self._prepare, 0)
 
     def start(self) -> None:
-        """Begin with the first image.
+        """Begin with the first images.
 
         Raises:
-            SemSegError: If it cannot be used, or the job folder cannot be written.
+            SemSegError: If one of them cannot be used, or the job folder cannot be written.
         """
-        target = self._targets[self._done]
         self._folder = self._runner.newFolder()
+        self._batch, parts, voxels = (), [], 0
         try:
-            parts = [volumeFile(node, self._folder.path / f"image{n}.nrrd") for n, node in enumerate(target.images)]
+            for number, target in enumerate(self._targets[self._done :][:MOST_IMAGES]):
+                nodes = target.images
+                voxels += sum(node.GetImageData().GetNumberOfPoints() for node in nodes if node.GetImageData() is not None)
+                if self._batch and voxels > MOST_VOXELS:
+                    break
+                images = tuple(f"image{number}-{channel}.nrrd" for channel in range(len(nodes)))
+                parts += [volumeFile(node, self._folder.path / path) for node, path in zip(nodes, images, strict=True)]
+                self._batch = (*self._batch, (SeriesImage(images, f"answers{number}.npz"), target))
         except SemSegError:
             self._folder.remove()
             raise
         self._files = (step for part in parts for step in part)
-        self._tell(_("Preparing {name}").format(name=target.name), 0.0)
+        self._tell(_("Preparing {name}").format(name=self._targets[self._done].name), 0.0)
         self._soon.request()
 
     def cancel(self) -> None:
@@ -144,10 +155,10 @@ class Applying:
             self._soon.request()
 
     def _launch(self) -> None:
-        count = len(self._targets[self._done].volumes)
-        images = tuple(f"image{number}.nrrd" for number in range(count))
         self._tell(_("Starting"), None)
-        self._running = self._runner.start(PredictJob(self._model, images, device=self._device, paths=ANSWERS), self._folder)
+        job = PredictSeriesJob(self._model, tuple(image for image, _target in self._batch), self._device)
+        self._waiting = iter(self._batch)
+        self._running = self._runner.start(job, self._folder)
         self._running.events.connect(self._onEvent)
         self._running.finished.connect(self._onFinished)
 
@@ -156,42 +167,46 @@ class Applying:
             self._tell(event.message, None)
         elif isinstance(event, Progress):
             self._tell(None, event.fraction)
+        elif isinstance(event, Done) and self._refusal is None:
+            self._take(*next(self._waiting))
+
+    def _take(self, image: SeriesImage, target: Target) -> None:
+        """Hand over what an image gave; where that is refused, the images after it are in vain."""
+        try:
+            self._receive(target, AnswerPaths.load(self._folder.path / image.paths, self._tree))
+            self._done += 1
+        except SemSegError as error:
+            self._refusal = Applied("failed", f"{target.name}: {error}", self._done)
+            self._running.cancel()
 
     def _onFinished(self, outcome: Outcome) -> None:
         self._running = None
-        if outcome.kind != "done":
-            failed = outcome.kind in ("failed", "crashed")
-            self._end(
-                Applied(
-                    outcome.kind,
-                    self._readable(outcome.message),
-                    self._done,
-                    outcome.logTail,
-                    folder=self._folder if failed else None,
-                )
-            )
-            return
-        target = self._targets[self._done]
+        if self._refusal is not None:
+            self._end(self._refusal)
+        elif outcome.kind != "done":
+            folder = self._folder if outcome.kind in ("failed", "crashed") else None
+            self._end(Applied(outcome.kind, self._readable(outcome.message), self._done, outcome.logTail, folder=folder))
+        elif self._done == len(self._targets):
+            self._end(Applied("done", count=self._done, seconds=time.monotonic() - self._began))
+        elif self._cancelled:
+            self._end(Applied("cancelled", _("Cancelled."), self._done))
+        else:
+            self._goOn()
+
+    def _goOn(self) -> None:
+        """The next images, in a process of their own."""
+        self._folder.remove()
         try:
-            self._receive(target, AnswerPaths.load(self._folder.path / ANSWERS, self._tree))
-            self._folder.remove()
-            self._done += 1
-            if self._done < len(self._targets) and not self._cancelled:
-                self.start()
-                return
+            self.start()
         except SemSegError as error:
-            self._end(Applied("failed", f"{target.name}: {error}", self._done))
-            return
-        cancelled = self._done < len(self._targets)
-        seconds = time.monotonic() - self._began
-        done = Applied("done", count=self._done, seconds=seconds)
-        self._end(Applied("cancelled", _("Cancelled."), self._done) if cancelled else done)
+            self._end(Applied("failed", f"{self._targets[self._done].name}: {error}", self._done))
 
     def _readable(self, message: str) -> str:
         """A message of the child with the names the user knows in place of files."""
         message = message.replace(self._model, f"'{Path(self._model).name}'")
-        for number, volume in enumerate(self._targets[self._done].volumes):
-            message = message.replace(f"image{number}.nrrd", f"'{volume.GetName()}'")
+        for image, target in self._batch:
+            for path, volume in zip(image.images, target.volumes, strict=True):
+                message = message.replace(path, f"'{volume.GetName()}'")
         return message
 
     def _tell(self, stage: str | None, fraction: float | None) -> None:
