@@ -118,7 +118,7 @@ _FIELDS: dict[str, Callable[[object], object]] = {
     "cases": lambda value: tuple(CaseFiles(_texts(case["images"]), _text(case["scribbles"])) for case in _checked(value, list)),
     "series": lambda value: tuple(SeriesImage(_texts(each["images"]), _text(each["paths"])) for each in _checked(value, list)),
     "config": lambda value: TrainConfig.from_record(_checked(value, dict)),
-    **dict.fromkeys(("resume", "within_truth"), lambda value: _checked(value, bool)),
+    **dict.fromkeys(("resume", "within_truth", "everything"), lambda value: _checked(value, bool)),
     "level": lambda value: _checked(value, int, str),
     "surface_tolerance_mm": lambda value: _checked(value, int, float, type(None)),
     "min_confidence": lambda value: _checked(value, int, float),

@@ -88,6 +88,7 @@ class PredictJob:
     confidence: str | None = None
     device: str = "auto"
     paths: str | None = None
+    everything: bool = False
 
     def execute(self, on_event: EventSink, cancelled: Callable[[], bool]) -> None:
         """Carry the job out."""
@@ -105,6 +106,7 @@ class PredictJob:
             self.confidence,
             self.device,
             self.paths,
+            self.everything,
         )
 
     def located(self, folder: Path) -> PredictJob:

@@ -42,6 +42,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="below this probability a voxel is unknown; auto takes what the model found on held-back strokes "
         "(default: 0, with --level auto 0.5)",
     )
+    parser.add_argument(
+        "--everything", action="store_true", help="label also what resembles nothing that was scribbled on; else it stays unknown"
+    )
     parser.add_argument("--confidence", metavar="OUT2", help="write the confidence map here")
     parser.add_argument("--paths", metavar="FILE.npz", help="write the answers of every certainty here, for the Slicer panel")
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda:N|mps", help="where to compute (default: auto)")
@@ -59,6 +62,7 @@ def run(arguments: argparse.Namespace, on_event: EventSink, cancelled: Callable[
         confidence=arguments.confidence,
         device=arguments.device,
         paths=arguments.paths,
+        everything=arguments.everything,
     ).execute(on_event, cancelled)
     if arguments.progress != "json":
         written = [path for path in (arguments.output, arguments.paths) if path is not None]

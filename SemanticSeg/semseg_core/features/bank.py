@@ -126,6 +126,12 @@ class FeatureBank:
             return sample_box(image, finest.grid, grid, box)[0]
         return sample_linear(image, finest.grid, box_points(grid, box, image.device))[:, 0]
 
+    def random_points(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Points anywhere in the body, (n, 3) RAS millimetres; at most four per voxel of the second level."""
+        indices = np.argwhere(self.foreground.maps[0].cpu().numpy() > 0.5)
+        chosen = indices[rng.integers(len(indices), size=min(count, 4 * len(indices)))]
+        return self.foreground.grid.index_to_ras(chosen + rng.uniform(-0.5, 0.5, chosen.shape))
+
     def inside(self, points_ras: torch.Tensor) -> torch.Tensor:
         """Whether points lie in the body, (N,) bool."""
         return sample_linear(self.foreground.maps, self.foreground.grid, points_ras)[:, 0] >= 0.5

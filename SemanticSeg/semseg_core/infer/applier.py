@@ -32,6 +32,7 @@ class Applier:
         decoder: Turns leaf probabilities into answers; on the bank's device.
         grid: The image's grid.
         everywhere: Whether voxels outside the body are asked about; else they are unknown.
+        known_floor: As in the model card; voxels that resemble no mark are unknown. None asks about all.
     """
 
     bank: FeatureBank
@@ -39,6 +40,7 @@ class Applier:
     decoder: Decoder
     grid: Grid
     everywhere: bool
+    known_floor: float | None = None
 
     def on(self, grid: Grid) -> Applier:
         """The same for other voxels of the same body."""
@@ -81,7 +83,11 @@ class Applier:
             for places, rows in zip(asked.split(ROWS_AT_ONCE), features.split(ROWS_AT_ONCE), strict=True):
                 if cancelled():
                     raise CancelledError("cancelled while applying the model; nothing was written")
-                yield places.cpu().numpy(), self.network(self.network.standardize(rows)).softmax(dim=1)
+                logits, known = self.network.decide(self.network.standardize(rows))
+                if known is not None and self.known_floor is not None:
+                    resembling = known >= self.known_floor
+                    places, logits = places[resembling], logits[resembling]
+                yield places.cpu().numpy(), logits.softmax(dim=1)
 
 
 def slabs(grid: Grid) -> Iterator[Box]:

@@ -49,6 +49,7 @@ def predict(
     on_fraction: Callable[[float], None],
     cancelled: Callable[[], bool],
     keep_paths: bool = False,
+    everything: bool = False,
 ) -> Prediction:
     """Label every voxel of a volume.
 
@@ -60,6 +61,7 @@ def predict(
         on_fraction: Told the share done, 0…1.
         cancelled: Asked some ten times a second.
         keep_paths: Whether to keep the answers at every certainty, too.
+        everything: Whether to label also what resembles no mark.
 
     Raises:
         InputError: If a channel is missing.
@@ -71,7 +73,8 @@ def predict(
             f"image: channel '{missing[0]}' is missing; the model takes {', '.join(model.card.channels)}, in this order"
         )
     bank = describe(model.card, model.context, normalize(volume, model.card.rules), device, cancelled)
-    applier = Applier(bank, model.network.to(device), decoder.to(device), volume.grid, model.card.everywhere)
+    floor = None if everything else model.card.known_floor
+    applier = Applier(bank, model.network.to(device), decoder.to(device), volume.grid, model.card.everywhere, floor)
     ids = np.zeros(volume.grid.shape, dtype=np.int32)
     confidence = np.zeros(volume.grid.shape, dtype=np.float32)
     recorder = PathRecorder(model.card.tree, volume.grid, device) if keep_paths else None

@@ -33,6 +33,7 @@ def predict_files(
     confidence_output: str | Path | None = None,
     device: str = "auto",
     paths_output: str | Path | None = None,
+    everything: bool = False,
 ) -> None:
     """Apply a model to an image and write the result on the image's grid.
 
@@ -47,6 +48,7 @@ def predict_files(
         confidence_output: Where to write the confidence map, if anywhere.
         device: As in TrainConfig.
         paths_output: Where to write the answers of every certainty (`data/answer_paths.py`), if anywhere.
+        everything: Whether to label also what resembles no mark.
 
     Raises:
         SemSegError: On bad input, a damaged model, lack of memory, or cancel.
@@ -65,7 +67,8 @@ def predict_files(
             seconds = time.monotonic() - started
             on_event(Progress(fraction, seconds, seconds * (1 - fraction) / fraction))
 
-        result = predict(model, volume, decoder, torch_device, show, cancelled, keep_paths=outputs.paths is not None)
+        keep_paths = outputs.paths is not None
+        result = predict(model, volume, decoder, torch_device, show, cancelled, keep_paths, everything)
     on_event(Stage("Writing"))
     written: list[Path] = []
     if outputs.segmentation is not None:

@@ -30,10 +30,11 @@ from semseg_core.sparse.scribbles import SparseLabels
 from semseg_core.train.config import Budget, TrainConfig
 from semseg_core.train.loop import RowDrawer, start_state, take_step
 from semseg_core.train.rows import combine, marks_points, mirrored_marks, sample_rows, with_images
+from semseg_core.train.scoring import known_floor
 from semseg_core.train.start import starting_card, starting_network
 
 SCALING_VOXELS = 20_000
-"""Voxels of the body that scale the features: the first stroke alone would say little about the rest."""
+"""Voxels that stand for the body: they scale the features, and teach what resembles no mark."""
 
 FRESH_SHARE = 0.1
 """Part of a batch drawn from the marks that came last, right after they came.
@@ -99,8 +100,9 @@ class InteractiveSession:
         self._bank = describe(self._card, self._context, normalized, device, cancelled, bool(self._images))
         network, self.taken_over = starting_network(self._card, start, self.config.seed)
         network = network.to(device)
-        if start is None:
-            network.fit_scaling(self._body_features())
+        self._body = self._body_features()
+        if not network.is_scaled:
+            network.fit_scaling(self._body)
         self._state = start_state(network, self.config)
         self._answering = start is not None
         self._decoders: dict[tuple[int | str, float], Decoder] = {}
@@ -166,7 +168,7 @@ class InteractiveSession:
         chosen = mirrored_marks(marks.label_ids, self._bank.body_coordinates(points)[:, 0].cpu().numpy(), self._images)
         features = sample_rows(self._bank, points, chosen)[None]
         case = with_images(features, marks.label_ids, held, inside, chosen, self._images)
-        rows = combine([case], self.tree, self.config.balance)
+        rows = combine([replace(case, unmarked=self._body)], self.tree, self.config.balance)
         fresh = _changed(marks, self._marks)
         count = int(fresh.sum())
         # A correction is about this place; its mirror image is one mark among others.
@@ -176,6 +178,7 @@ class InteractiveSession:
         emphasised = self._answering and self._marks is not None and fresh.any()
         self._fresh = RowDrawer(replace(rows, weights=rows.weights * torch.as_tensor(fresh)), device) if emphasised else None
         self._card = replace(self._card, everywhere=rows.everywhere)
+        self._marked = features[0, : len(marks)]
         self._marks = marks
         self._state.averaged_from = self._state.step
         return count
@@ -208,6 +211,8 @@ class InteractiveSession:
             rate = peak * min(1.0, (made + 1) / WARM_UP_STEPS) * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
             take_step(self._state, *self._batch(), self._loss, self.config, rate)
             self._answering = True
+        floor = None if self._card.everywhere else known_floor(self._state.average, self._marked)
+        self._card = replace(self._card, known_floor=floor)
         self._seconds += time.monotonic() - begun
         return made
 
@@ -298,28 +303,32 @@ class InteractiveSession:
         chosen = (level, min_confidence)
         if chosen not in self._decoders:
             self._decoders = {chosen: build_decoder(self.tree, level, min_confidence).to(self._device)}
-        return Applier(self._bank, self._state.average, self._decoders[chosen], self.grid, self._card.everywhere)
+        card, decoder = self._card, self._decoders[chosen]
+        return Applier(self._bank, self._state.average, decoder, self.grid, card.everywhere, card.known_floor)
 
-    def _batch(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Features and targets of one step: fresh marks first, then more and more of all."""
+    def _batch(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Features and targets of one step, fresh marks first, then more and more of all; and features without marks."""
         generator = self._state.generator
         since = self._state.step - self._state.averaged_from
         if self._fresh is None or since > 3 * FRESH_STEPS:
-            return self._all.draw(self.config.batch_size, generator)
+            count = self.config.batch_size
+            return *self._all.draw(count, generator), self._unmarked(count)
         count = min(QUICK_BATCH, self.config.batch_size)
         fresh = round(count * FRESH_SHARE * math.exp(-since / FRESH_STEPS))
         parts = self._fresh.draw(fresh, generator), self._all.draw(count - fresh, generator)
         features, targets = zip(*parts, strict=True)
-        return torch.cat(features), torch.cat(targets)
+        return torch.cat(features), torch.cat(targets), self._unmarked(count)
+
+    def _unmarked(self, count: int) -> torch.Tensor:
+        return self._all.draw_unmarked(round(self.config.unmarked_share * count), self._state.generator)
 
     def _body_features(self) -> torch.Tensor:
-        """Features of random voxels of the body, (n, F)."""
-        mask = self._bank.foreground.maps[0].cpu().numpy() > 0.5
-        indices = np.argwhere(mask)
-        rng = np.random.default_rng(self.config.seed)
-        chosen = indices[rng.integers(len(indices), size=min(SCALING_VOXELS, 4 * len(indices)))]
-        points = self._bank.foreground.grid.index_to_ras(chosen + rng.uniform(-0.5, 0.5, chosen.shape))
-        return self._bank.sample(torch.as_tensor(points, dtype=torch.float32, device=self._device))
+        """Features of random voxels of the body and of its mirror image, (n, F)."""
+        points = self._bank.random_points(SCALING_VOXELS, np.random.default_rng(self.config.seed))
+        ras = torch.as_tensor(points, dtype=torch.float32, device=self._device)
+        if not self._images:
+            return self._bank.sample(ras)
+        return torch.cat([self._bank.sample(ras[::2]), self._bank.sample_mirrored(ras[1::2])])
 
 
 def _require_two_leaves(tree: LabelTree) -> None:

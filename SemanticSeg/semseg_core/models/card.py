@@ -37,6 +37,8 @@ class ModelCard:
         everywhere: Whether air and padding around the body are labelled too; else they stay unknown.
         training: Summary of the training, figures and counts only.
         context: Measures of the context network, if the model has one.
+        known_floor: Least output of the network's `known` at which a voxel resembles something that was marked; below, it stays
+            unknown. None where the network cannot tell.
     """
 
     tree: LabelTree
@@ -48,6 +50,7 @@ class ModelCard:
     everywhere: bool
     training: dict[str, object] = field(default_factory=dict)
     context: ContextShape | None = None
+    known_floor: float | None = None
 
     @property
     def feature_count(self) -> int:
@@ -67,6 +70,7 @@ class ModelCard:
             "intensity": [dataclasses.asdict(rule) for rule in self.rules],
             "network": {"name": "point network", **dataclasses.asdict(self.network)},
             "context": None if self.context is None else self.context.to_record(),
+            "known_floor": self.known_floor,
             "loss": self.loss,
             "everywhere": self.everywhere,
             "training": self.training,
@@ -87,7 +91,7 @@ class ModelCard:
         try:
             spacing = record["spacing_mm"]
             network = record["network"]
-            context = record.get("context")  # models of version 0.1 have no such field
+            context, floor = record.get("context"), record.get("known_floor")  # the first models have no such fields
             card = cls(
                 tree=tree_from_record(record["tree"]),
                 channels=tuple(str(name) for name in record["channels"]),
@@ -96,11 +100,18 @@ class ModelCard:
                     for rule in record["intensity"]
                 ),
                 spacing_mm=tuple(float(spacing[axis]) for axis in ("S", "A", "R")),
-                network=NetworkShape(int(network["inputs"]), int(network["width"]), float(network["dropout"])),
+                network=NetworkShape(
+                    int(network["inputs"]),
+                    int(network["width"]),
+                    float(network["dropout"]),
+                    bool(network.get("known", False)),
+                    int(network.get("direct", 0)),
+                ),
                 loss=str(record["loss"]),
                 everywhere=bool(record["everywhere"]),
                 training=dict(record["training"]),
                 context=None if context is None else ContextShape.from_record(context),
+                known_floor=None if floor is None else float(floor),
             )
         except (KeyError, TypeError, ValueError, OverflowError, SemSegError) as error:
             raise ModelError(
@@ -109,6 +120,10 @@ class ModelCard:
         if not all(0.0 < axis < math.inf for axis in card.spacing_mm):
             raise ModelError(f"{what}: its spacing {card.spacing_mm} mm is impossible; the file was altered, copy it anew")
         expected = card.feature_count
+        if card.known_floor is not None and not (card.network.known and math.isfinite(card.known_floor)):
+            raise ModelError(f"{what}: its known_floor {card.known_floor} is impossible; the file was altered, copy it anew")
+        if card.network.direct not in (0, 0 if card.context is None else card.context.features):
+            raise ModelError(f"{what}: {card.network.direct} features go to the logits, which it does not have; copy it anew")
         if card.network.inputs != expected or not 0 < card.network.width <= 1 << 16 or not 0 <= card.network.dropout < 1:
             raise ModelError(
                 f"{what}: its network takes {card.network.inputs} features, this program computes {expected}; train again"

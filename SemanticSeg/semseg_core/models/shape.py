@@ -17,11 +17,15 @@ class NetworkShape:
         inputs: Number of features of the bank.
         width: Width of both hidden layers.
         dropout: Strength of the noise on hidden values while training, as the share that plain dropout would drop.
+        known: Whether it also tells what resembles no mark.
+        direct: Number of context features, the last ones before the coordinates, that also go straight to the logits; 0 for none.
     """
 
     inputs: int
     width: int = 256
     dropout: float = 0.4
+    known: bool = True
+    direct: int = 0
 
 
 @dataclass(frozen=True)
@@ -36,8 +40,8 @@ class ContextShape:
         spacing_mm: Spacing along S, A, R of the grid it sees.
         window: Voxels of a window along S, A, R.
         plane: For a network of two dimensions the axis across its slices, 0 (S), 1 (A) or 2 (R); None for three.
-        scaling: "none" takes maps as the card's rules give them; "volume" subtracts each map's mean over its nonzero part and
-            divides by the deviation there; "fixed" subtracts `offset` and divides by `divisor`.
+        scaling: "none" takes maps as the card's rules give them; "volume" subtracts each map's mean and divides by its deviation;
+            "nonzero" does so with its nonzero part and leaves the rest at 0; "fixed" subtracts `offset` and divides by `divisor`.
         offset: One per map, for "fixed".
         divisor: One per map, for "fixed".
 
@@ -66,7 +70,7 @@ class ContextShape:
             and all(0.0 < axis < math.inf for axis in self.spacing_mm)
             and all(0 < size <= 512 for size in self.window)
             and self.plane in (None, 0, 1, 2)
-            and self.scaling in ("none", "volume", "fixed")
+            and self.scaling in ("none", "volume", "nonzero", "fixed")
             and all(math.isfinite(number) for number in numbers)
             and fixed
         ):

@@ -64,6 +64,7 @@ class TrainConfig:
         location_jitter: Standard deviation of the random shift and stretch of body coordinates, as a share of the body.
         variants: Copies of each case with changed intensities; None lets a time budget decide.
         held_back: Share of strokes kept for measuring.
+        unmarked_share: Voxels without marks per step, as a share of the batch; they teach what resembles no mark.
         mirror: Whether to learn from mirror images, too, where the tree has left and right.
         max_voxels: Largest working volume; finer images are seen at a coarser spacing, results keep their grid.
 
@@ -84,6 +85,7 @@ class TrainConfig:
     location_jitter: float = 0.02
     variants: int | None = None
     held_back: float = 0.1
+    unmarked_share: float = 0.5
     mirror: bool = True
     max_voxels: int = 12_000_000
 
@@ -141,5 +143,6 @@ _RANGES = (
     ("location_jitter", 0.0, 0.5),
     ("variants", 0, 32),
     ("held_back", 0.0, 0.5),
+    ("unmarked_share", 0.0, 4.0),
     ("max_voxels", 1000, 10**9),
 )

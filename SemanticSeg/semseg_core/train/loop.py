@@ -149,7 +149,8 @@ def fine_tune(
         if over or stopped:
             break
         features, targets = drawer.draw(config.batch_size, state.generator, _holding_back(state))
-        take_step(state, features, targets, loss, config, _learning_rate(config, state), autocast)
+        unmarked = drawer.draw_unmarked(round(config.unmarked_share * config.batch_size), state.generator)
+        take_step(state, features, targets, unmarked, loss, config, _learning_rate(config, state), autocast)
         if state.planned_steps and state.step > TIMED_STEPS and state.step % max(1, state.planned_steps // SCORES) == 0:
             _keep(state, scorer, on_event)
         if now - reported >= REPORT_EVERY_S and state.planned_steps:
@@ -175,6 +176,7 @@ class RowDrawer:
     def __init__(self, rows: TrainingRows, device: torch.device) -> None:
         self.features = rows.features.to(device)
         self.targets = rows.targets.to(device)
+        self.unmarked = rows.unmarked.to(device)
         self._all = _cumulative(rows.weights)
         self._training = _cumulative(rows.weights * ~rows.held)
 
@@ -187,22 +189,42 @@ class RowDrawer:
         device = self.features.device
         return self.features[variant.to(device), chosen.to(device)], self.targets[chosen.to(device)]
 
+    def draw_unmarked(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        """Features of random voxels without marks, (count, F), or none at all."""
+        if not len(self.unmarked):
+            return self.unmarked
+        return self.unmarked[torch.randint(len(self.unmarked), (count,), generator=generator).to(self.unmarked.device)]
+
 
 def take_step(
     state: TrainingState,
     features: torch.Tensor,
     targets: torch.Tensor,
+    unmarked: torch.Tensor,
     loss: torch.nn.Module,
     config: TrainConfig,
     learning_rate: float,
     autocast: torch.dtype | None = None,
 ) -> None:
-    """One optimizer step on a batch, which changes the state in place."""
+    """One optimizer step on a batch, which changes the state in place.
+
+    Args:
+        state: Where the run stands.
+        features: Of marks, (n, F).
+        targets: Their positions, (n,).
+        unmarked: Features of voxels without marks, (u, F); u may be 0.
+        loss: Takes logits (n, L) and targets.
+        config: How to train.
+        learning_rate: Of this step.
+        autocast: 16-bit type for the forward pass, None for float32.
+    """
     network = state.network.train()
-    inputs = _augmented(network.standardize(features), config, state.generator)
+    inputs = _augmented(network.standardize(torch.cat([features, unmarked])), config, state.generator)
     with torch.autocast(inputs.device.type, dtype=autocast, enabled=autocast is not None):
-        logits = network(inputs)
-    batch_loss = loss(logits.float(), targets)
+        logits, known = network.decide(inputs)
+    batch_loss = loss(logits[: len(targets)].float(), targets)
+    if known is not None and len(unmarked):
+        batch_loss = batch_loss + _known_loss(known.float(), len(targets))
     state.optimizer.step(batch_loss, learning_rate)
     state.step += 1
     with torch.no_grad():
@@ -213,6 +235,15 @@ def take_step(
             mean.lerp_(value, 1.0 - keep)
     value = batch_loss.item()
     state.loss = value if state.step == 1 else 0.95 * state.loss + 0.05 * value
+
+
+def _known_loss(known: torch.Tensor, marks: int) -> torch.Tensor:
+    """Cross-entropy of telling marks, which come first, from any voxels of the body.
+
+    Voxels like those that bear marks are among the others, too; so the output becomes the log of how much more often a voxel of
+    this kind is marked than it occurs (learning from positive and unlabelled samples: Elkan and Noto, KDD 2008).
+    """
+    return torch.nn.functional.softplus(-known[:marks]).mean() + torch.nn.functional.softplus(known[marks:]).mean()
 
 
 def _learning_rate(config: TrainConfig, state: TrainingState) -> float:

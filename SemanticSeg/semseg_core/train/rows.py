@@ -6,7 +6,7 @@ One row per mark, so that a step's cost follows the strokes, never the size of t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -34,6 +34,12 @@ Strokes along the skin spill 1 %; of a label for air all marks lie outside.
 """
 
 
+UNMARKED = 20_000
+"""Voxels of a body that stand for all of it."""
+
+LEAST_UNMARKED = 0.05
+"""Part of the body without marks below which there is nothing unknown in it: it was segmented, not scribbled on."""
+
 MIDLINE = 0.15
 """A label without a side is mirrored if the middle of its marks lies at most so far from the middle of the body, as a share of
 half its width: the brain stem is, the liver is not."""
@@ -50,6 +56,7 @@ class TrainingRows:
         held: (N,) bool, True for the marks of held-back strokes.
         outside: Largest share of a label's marks that lie outside the imaged body.
         mirrored: (N,) bool, True for rows of mirror images.
+        unmarked: (U, F) float32, features of voxels of the body that bear no mark; none where all of it is marked.
     """
 
     features: torch.Tensor
@@ -58,6 +65,7 @@ class TrainingRows:
     held: torch.Tensor
     outside: float
     mirrored: torch.Tensor
+    unmarked: torch.Tensor
 
     @property
     def everywhere(self) -> bool:
@@ -75,6 +83,7 @@ class CaseRows:
         held: (N,) bool, held back.
         inside: (N,) bool, in the imaged body.
         mirrored: (N,) bool, of the mirror image; none where not given.
+        unmarked: (U, F) float32, of voxels of the body that bear no mark; none where not given.
     """
 
     features: torch.Tensor
@@ -82,10 +91,13 @@ class CaseRows:
     held: np.ndarray
     inside: np.ndarray
     mirrored: np.ndarray | None = None
+    unmarked: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.mirrored is None:
             object.__setattr__(self, "mirrored", np.zeros(len(self.label_ids), dtype=bool))
+        if self.unmarked is None:
+            object.__setattr__(self, "unmarked", self.features.new_zeros(0, self.features.shape[-1]))
 
 
 def case_rows(
@@ -113,6 +125,7 @@ def case_rows(
     Raises:
         CancelledError: If `cancelled` said so.
     """
+    everything = marks
     marks = _thinned(marks, card.tree, rng)
     held = held_back_strokes(marks, config.held_back, rng)
     images = mirror_images(card.tree) if config.mirror else {}
@@ -126,7 +139,8 @@ def case_rows(
         shifted = marks_points(marks, rng.uniform(-0.4, 0.4, (len(marks), 3)))
         features.append(sample_rows(changed, shifted, chosen))
     inside = bank.inside(points).cpu().numpy()
-    return with_images(torch.stack(features), marks.label_ids, held, inside, chosen, images)
+    rows = with_images(torch.stack(features), marks.label_ids, held, inside, chosen, images)
+    return replace(rows, unmarked=unmarked_features(bank, everything, rng, bool(images)))
 
 
 def sample_rows(bank: FeatureBank, points_ras: torch.Tensor, chosen: np.ndarray) -> torch.Tensor:
@@ -171,6 +185,30 @@ def with_images(
     )
 
 
+def unmarked_features(bank: FeatureBank, marks: SparseLabels, rng: np.random.Generator, mirror: bool) -> torch.Tensor:
+    """Features of random voxels of the body that bear no mark, (U, F); none where nearly all of it is marked.
+
+    Args:
+        bank: Features of the volume.
+        marks: All marks of the volume.
+        rng: Draws the voxels.
+        mirror: Whether every other one is taken from the mirror image.
+    """
+    points = bank.random_points(UNMARKED, rng)
+    voxels = np.rint(marks.grid.ras_to_index(points)).astype(int)
+    within = ((voxels >= 0) & (voxels < marks.grid.shape)).all(axis=1)
+    marked = np.zeros(marks.grid.shape, dtype=bool)
+    marked[tuple(marks.indices.T)] = True
+    free = within.copy()
+    free[within] = ~marked[tuple(voxels[within].T)]
+    if free.sum() < LEAST_UNMARKED * len(points):
+        return bank.sample(torch.zeros(0, 3, device=bank.depth.maps.device))
+    chosen = torch.as_tensor(points[free], dtype=torch.float32, device=bank.depth.maps.device)
+    if not mirror:
+        return bank.sample(chosen)
+    return torch.cat([bank.sample(chosen[::2]), bank.sample_mirrored(chosen[1::2])])
+
+
 def mirrored_marks(label_ids: np.ndarray, right: np.ndarray, images: Mapping[int, int]) -> np.ndarray:
     """Which marks have a mirror image to learn from, (N,) bool: those of pairs, and of labels in the middle of the body.
 
@@ -201,13 +239,17 @@ def combine(cases: Sequence[CaseRows], tree: LabelTree, balance: float) -> Train
         raise InputError(f"scribbles: only {names} is marked; mark something beside it, so that there is something to tell apart")
     inside = np.concatenate([case.inside for case in cases])
     weights = [balanced_weights(case.label_ids, tree, balance) / len(cases) for case in cases]
+    outside = max(1.0 - float(inside[label_ids == label_id].mean()) for label_id in marked)
+    unmarked = torch.cat([case.unmarked for case in cases])
     return TrainingRows(
         features=torch.cat([case.features for case in cases], dim=1),
         targets=torch.tensor([tree.position(label_id) for label_id in label_ids.tolist()], dtype=torch.int64),
         weights=torch.as_tensor(np.concatenate(weights)),
         held=torch.as_tensor(np.concatenate([case.held for case in cases])),
-        outside=max(1.0 - float(inside[label_ids == label_id].mean()) for label_id in marked),
+        outside=outside,
         mirrored=torch.as_tensor(np.concatenate([case.mirrored for case in cases])),
+        # Who labels air labels everything.
+        unmarked=unmarked if outside < OUTSIDE_SHARE else unmarked[:0],
     )
 
 

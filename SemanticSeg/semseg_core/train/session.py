@@ -32,7 +32,8 @@ from semseg_core.losses.table import build_loss
 from semseg_core.metrics.unknown import KEPT_RIGHT
 from semseg_core.models.card import ModelCard
 from semseg_core.models.context import ContextNetwork
-from semseg_core.models.directory import CARD, load_model, require_model_directory, save_model
+from semseg_core.models.directory import CARD, require_model_directory, save_model
+from semseg_core.models.foreign.reading import read_start_model
 from semseg_core.models.model import Model
 from semseg_core.models.transfer import TransferReport
 from semseg_core.sparse.scribbles import SparseLabels
@@ -42,6 +43,7 @@ from semseg_core.train.config import TrainConfig
 from semseg_core.train.events import Done, EventSink, Kept, Note, Progress, Stage
 from semseg_core.train.loop import TrainingState, fine_tune, start_state
 from semseg_core.train.rows import TrainingRows, case_rows, combine
+from semseg_core.train.scoring import known_floor
 from semseg_core.train.start import starting_card, starting_network
 
 VARIANTS = 1
@@ -97,7 +99,7 @@ def fine_tune_files(
     device = choose_device(config.device)
     loss = build_loss(config.loss or DEFAULT_LOSS, tree).to(device)
     folder = require_model_directory(output)
-    earlier = None if start is None else load_model(start)
+    earlier = None if start is None else read_start_model(start)
     with memory_guard():
         on_event(Stage("Reading"))
         channels = channels or (earlier.card.channels if earlier else tree.channels)
@@ -112,8 +114,8 @@ def fine_tune_files(
         on_event(Stage("Computing features"))
         rows, variants = _rows(loaded, card, context, config, started, on_event, cancelled)
         card = replace(card, everywhere=rows.everywhere)
-        if earlier is None:
-            network.fit_scaling(rows.features.flatten(0, 1))
+        if not network.is_scaled:
+            network.fit_scaling(torch.cat([rows.features.flatten(0, 1), rows.unmarked]))
         state = start_state(network.to(device), config)
         fingerprint = _fingerprint(card, config, rows)
         if resume:
@@ -137,6 +139,8 @@ def fine_tune_files(
         )
     if state.step == 0:
         raise CancelledError("cancelled before the first training step; nothing was written")
+    if len(rows.unmarked):
+        card = replace(card, known_floor=known_floor(state.best, rows.features[0, ~rows.mirrored].to(device)))
     used = replace(config, variants=variants, precision="float32" if autocast is None else "bfloat16")
     summary = _summary(state, rows, loaded, used, report, device, stopped)
     save_model(folder, Model(replace(card, training=summary), state.best, context))
@@ -218,7 +222,7 @@ def _fingerprint(card: ModelCard, config: TrainConfig, rows: TrainingRows) -> st
     """Changes with anything that makes a checkpoint useless: tree, cases, features, options (not the budget or device)."""
     options = {name: value for name, value in config.to_record().items() if name not in ("budget", "device", "precision")}
     text = json.dumps([__version__, to_text(card.tree), card.loss, options, list(rows.features.shape[1:])])
-    data = rows.targets.numpy().tobytes() + rows.features[0, ::97].numpy().tobytes()
+    data = b"".join(part.numpy().tobytes() for part in (rows.targets, rows.features[0, ::97], rows.unmarked[::97]))
     return hashlib.sha256(text.encode() + data).hexdigest()
 
 

@@ -35,7 +35,7 @@ def starting_card(volumes: Sequence[Volume], tree: LabelTree, config: TrainConfi
                 f"start model: takes channels {', '.join(earlier.card.channels)}, the cases have "
                 f"{', '.join(channels)}; give the same channels, in the same order, with --channels"
             )
-        return replace(earlier.card, tree=tree, loss=config.loss or DEFAULT_LOSS, training={})
+        return replace(earlier.card, tree=tree, loss=config.loss or DEFAULT_LOSS, training={}, known_floor=None)
     rules = choose_rules(volumes[0])
     return ModelCard(
         tree=tree,

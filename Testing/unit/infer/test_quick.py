@@ -73,6 +73,9 @@ def test_a_line_of_one_voxel_between_the_lattice_is_not_lost(trained, phantom) -
         def forward(self, features: torch.Tensor) -> torch.Tensor:
             return torch.nn.functional.one_hot((features[:, 0] > 1.3).long(), 4) * 20.0
 
+        def decide(self, features: torch.Tensor) -> tuple[torch.Tensor, None]:
+            return self(features), None
+
     applier = Applier(bank, Bright(), build_decoder(phantom.tree), phantom.volume.grid, everywhere=False)
     exact, found = answer_exactly(applier)[0], answer_quickly(applier)[0]
     line = exact == phantom.tree.leaves[1].id

@@ -43,6 +43,7 @@ def make_rows(brain_tree: LabelTree) -> Callable[..., TrainingRows]:
             held=(numbers % 40) < held_share * 40,
             outside=0.0,
             mirrored=torch.zeros(len(positions), dtype=torch.bool),
+            unmarked=torch.zeros(0, INPUTS),
         )
 
     return make

@@ -14,6 +14,7 @@ from semseg_core.train import loop
 from semseg_core.train.config import Budget, TrainConfig
 from semseg_core.train.events import Event, Progress, Score
 from semseg_core.train.loop import HOLD_BACK_UNTIL, WARM_UP_STEPS, TrainingState
+from semseg_core.train.scoring import HIGHEST_FLOOR, known_floor
 
 from .conftest import points_of
 
@@ -280,3 +281,18 @@ def test_events_are_frozen_values(make_rows: Make, start: Make, steps: Make, tra
     score = next(event for event in events if isinstance(event, Score))
     assert set(score.dice) == {"1", "leaf"}
     assert all(0.0 <= value <= 1.0 for value in score.dice.values())
+
+
+def test_the_known_output_tells_marks_from_other_voxels(make_rows: Make, start, train, steps) -> None:
+    """Other voxels are marks of the last two leaves, which bear none, in half of the cases: those alone become unknown."""
+    marked, others = make_rows((3, 4), held_share=0.0, variants=0), make_rows((3, 4, 5, 6), held_share=0.0, variants=0)
+    rows = replace(marked, unmarked=others.features[0])
+    state = start(rows, steps(200))
+    train(state, rows, steps(200))
+    network = state.best.eval()
+    known = network.decide(network.standardize(others.features[0]))[1].detach()
+    floor = known_floor(network, marked.features[0])
+    assert (known[:80] >= floor).float().mean() > 0.97
+    assert (known[80:] >= floor).float().mean() < 0.05
+    assert floor <= HIGHEST_FLOOR
+    assert known_floor(network, marked.features[0, :0]) is None

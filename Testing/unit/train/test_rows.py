@@ -153,3 +153,23 @@ def test_outside_is_the_share_of_the_label_that_lies_there_most(brain_tree: Labe
     case = case_of([3] * 8 + [5] * 2, inside=[True] * 7 + [False] + [False, True])
     assert combine([case], brain_tree, 0.5).outside == pytest.approx(0.5)
     assert combine([case_of([3, 5])], brain_tree, 0.5).outside == 0.0
+
+
+def test_voxels_without_marks_stand_for_the_body(phantom) -> None:
+    rows = rows_of(phantom)
+    names = feature_names(("image",))
+    assert 10_000 < len(rows.unmarked) <= 20_000
+    side = rows.unmarked[:, names.index("R")].numpy()
+    assert abs(np.median(side)) < 0.1  # all over the body, not where the marks are
+    assert np.quantile(side, 0.9) > 0.6
+    combined = combine([rows, rows], phantom.tree, 0.5)
+    assert len(combined.unmarked) == 2 * len(rows.unmarked)
+
+
+def test_what_was_segmented_or_labels_air_has_nothing_unknown(phantom) -> None:
+    dense = SparseLabels(phantom.volume.grid, np.argwhere(phantom.truth), phantom.truth[phantom.truth > 0])
+    assert len(rows_of(phantom, dense).unmarked) == 0
+    air = SparseLabels(phantom.volume.grid, [[0, 0, 0], [14, 18, 16], [14, 18, 8]], [3, 4, 6])
+    rows = rows_of(phantom, air)
+    assert len(rows.unmarked)
+    assert len(combine([rows], phantom.tree, 0.5).unmarked) == 0
