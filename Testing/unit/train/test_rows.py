@@ -158,7 +158,7 @@ def test_outside_is_the_share_of_the_label_that_lies_there_most(brain_tree: Labe
 def test_voxels_without_marks_stand_for_the_body(phantom) -> None:
     rows = rows_of(phantom)
     names = feature_names(("image",))
-    assert 10_000 < len(rows.unmarked) <= 20_000
+    assert 5_000 < len(rows.unmarked) <= 20_000
     side = rows.unmarked[:, names.index("R")].numpy()
     assert abs(np.median(side)) < 0.1  # all over the body, not where the marks are
     assert np.quantile(side, 0.9) > 0.6
@@ -167,7 +167,8 @@ def test_voxels_without_marks_stand_for_the_body(phantom) -> None:
 
 
 def test_what_was_segmented_or_labels_air_has_nothing_unknown(phantom) -> None:
-    dense = SparseLabels(phantom.volume.grid, np.argwhere(phantom.truth), phantom.truth[phantom.truth > 0])
+    everywhere = np.argwhere(np.ones(phantom.volume.grid.shape))
+    dense = SparseLabels(phantom.volume.grid, everywhere, np.where(everywhere[:, 2] < 16, 4, 7))
     assert len(rows_of(phantom, dense).unmarked) == 0
     air = SparseLabels(phantom.volume.grid, [[0, 0, 0], [14, 18, 16], [14, 18, 8]], [3, 4, 6])
     rows = rows_of(phantom, air)
