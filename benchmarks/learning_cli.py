@@ -106,8 +106,8 @@ def main() -> None:
     if not folder:
         sys.exit("SEMANTICSEG_TEST_DATA is not set: it names the folder with brain-ixi-dlmuse")
     table = {
-        "minute": Row("same subject, 60 s", "60s"),
-        "ten-minutes": Row("same subject, 10 min", "600s"),
+        "minute": Row("same subject", "60s"),
+        "ten-minutes": Row("same subject", "600s"),
         "unseen": Row(f"unseen, {SCRIBBLED} scribbled subjects", "600s", SCRIBBLED),
         "dense": Row(f"unseen, dense labels of {DENSE} subjects", arguments.dense_budget, DENSE, dense=True),
     }

@@ -25,7 +25,9 @@ TREES = 100
 LEAST_SLICES = 3
 """Along every axis, of what Slicer's filter takes."""
 
-ANSWERED_AT_ONCE = 1 << 13
+ANSWERED_AT_ONCE, VOTED_AT_ONCE = 1 << 13, 1 << 16
+"""Voxels that a network and a forest are asked about at once: its threads are started anew for every tree each time."""
+
 GRAY_LEVELS = 4000
 """Steps between darkest and brightest that grow-from-seeds sees; Slicer hands it the stored whole numbers."""
 
@@ -211,7 +213,7 @@ def fit_forest(task: Task) -> object:
 def forest_answers(task: Task, forest: object) -> Answers:
     """The likeliest label of each voxel, and its share of the trees' votes."""
     label_ids, confidence = [], []
-    for chunk in task.subject.features.split(ANSWERED_AT_ONCE):
+    for chunk in task.subject.features.split(VOTED_AT_ONCE):
         # The threads of scikit-learn 1.9 change each other's warning filters, and warn of their loss once a tree.
         with warnings.catch_warnings(record=True):
             votes = forest.predict_proba(forest_features(chunk, task.subject))
