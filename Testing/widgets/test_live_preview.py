@@ -25,7 +25,8 @@ class Live(Story):
 
     def __init__(self, panel: Panel) -> None:
         super().__init__(panel)
-        self.box = slicer.util.childWidgetVariables(panel.widget.panel.preview.widget)
+        self.preview = panel.widget.panel.preview
+        self.box = slicer.util.childWidgetVariables(self.preview.widget)
         self.errors = []
         self.logic.preview.failed.connect(lambda *told: self.errors.append(told))
 
@@ -105,7 +106,8 @@ def test_a_worker_that_is_killed_is_told_and_loses_no_stroke(live: Live) -> None
     live.until("opening")
     os.killpg(live.logic.preview._worker._running._process.pid, signal.SIGKILL)
     gestures.wait_until(lambda: live.errors, PATIENCE_S)
-    assert live.box.errorPlace.visible
+    assert live.logic.preview.state == "off"
+    assert live.preview._errors.widget.visible
     assert not live.box.liveCheckBox.checked
     assert live.overlays == []
     assert live.logic.scribbles.counts == strokes
@@ -120,3 +122,19 @@ def test_leaving_the_module_ends_the_worker(live: Live, panel: Panel) -> None:
     assert child.poll() is not None
     assert not folder.exists()
     panel.parent.reload()
+
+
+def test_what_is_missing_is_said_and_its_installation_offered(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = "Not installed yet: PyTorch. Press Install."
+    with monkeypatch.context() as without:
+        without.setattr(live.logic.dependencies, "usable", lambda: (False, missing))
+        live.switch()
+        assert not live.box.liveCheckBox.checked
+        assert live.box.statusLabel.text == missing
+        assert live.box.setupPlace.visible
+    live.logic.dependencies.refresh()
+    assert not live.box.setupPlace.visible
+    assert not live.box.statusLabel.visible
+    live.logic.parameters.volume = None
+    assert not live.box.liveCheckBox.enabled
+    assert live.box.liveCheckBox.toolTip == "No volume is chosen. Choose one on top of the panel."

@@ -135,6 +135,24 @@ def test_turning_to_another_slice_asks_for_it(learning: PreviewDesk) -> None:
     assert learning.colors() == {"unknown", "cortex", "white matter"}
 
 
+def test_an_image_that_was_turned_is_asked_for_at_an_angle(learning: PreviewDesk) -> None:
+    learning.show_view(learning.child.heard()[-1], CORTEX)
+    angle = np.deg2rad(15.0)
+    turned = np.eye(4)
+    turned[:2, :2] = (np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle))
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(turned))
+    learning.parameters.volume.SetAndObserveTransformNodeID(transform.GetID())
+    slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, 3.0, 2.0, 6.0)
+    heard = []
+    gestures.wait_until(lambda: heard.extend(learning.child.heard()) or heard)
+    (asked,) = heard
+    assert sorted(len(place) for place in asked.slices) == [2, 4, 4]  # turned about the axis of the axial view
+    learning.child.answer(asked, learning.show_slices(asked, WHITE_MATTER))
+    assert "white matter" in learning.colors()
+    assert learning.overlay.GetTransformNodeID() == transform.GetID()
+
+
 def test_an_edit_of_the_tree_goes_on_with_the_marks(learning: PreviewDesk) -> None:
     refine = learning.child.heard()[-1]
     learning.show_view(refine, CORTEX)

@@ -172,9 +172,8 @@ class PreviewRounds:
         self._seeSoon.request()
 
     def _see(self) -> None:
-        """Ask for the slices that were turned to."""
-        if self.answers and self.state != HELD and self._visible() != self._seen:
-            self._attempt(self._showVisible)
+        if self.answers and self.state != HELD:
+            self._attempt(self._showTurned)
 
     # What is asked of the worker
 
@@ -214,7 +213,13 @@ class PreviewRounds:
         self._showVisible()
         self._worker.ask(ShowVolume, **self._inputs.look(self._tree))
 
+    def _showTurned(self) -> None:
+        """Ask for the slices that were turned to; a view is also told to change where it shows the same slice as before."""
+        if self._visible() != self._seen:
+            self._showVisible()
+
     def _showVisible(self) -> None:
+        self._overlay.follow(self._inputs.volumes[0])
         self._seen = self._visible()
         if self._seen:
             self._worker.ask(ShowSlices, slices=self._seen, **self._inputs.look(self._tree))
