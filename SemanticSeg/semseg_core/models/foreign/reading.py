@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from semseg_core.errors import ModelError
-from semseg_core.models.contents import CARD
+from semseg_core.models.contents import CARD, CHECKPOINT, WEIGHTS
 from semseg_core.models.directory import load_model
 from semseg_core.models.foreign.bundle import CONFIGS, is_bundle, read_bundle
 from semseg_core.models.foreign.nnu_net import PLANS, find_nnu_net, read_nnu_net
@@ -25,7 +25,7 @@ def read_start_model(path: str | Path) -> Model:
         raise ModelError(
             f"start model {path}: TorchScript can be applied (semseg predict) but not fine-tuned; give a bundle with model.pt"
         )
-    if (path / CARD).is_file():
+    if any((path / name).exists() for name in (CARD, WEIGHTS, CHECKPOINT)):  # of ours, if perhaps damaged
         return load_model(path)
     if is_bundle(path):
         return read_bundle(path)
