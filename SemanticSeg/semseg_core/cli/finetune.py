@@ -11,7 +11,7 @@ from semseg_core.data.cases import CaseFiles, parse_case, read_case_list
 from semseg_core.data.folders import find_cases
 from semseg_core.errors import InputError
 from semseg_core.job import FineTuneJob
-from semseg_core.train.config import Budget, TrainConfig
+from semseg_core.train.config import LEARNERS, Budget, TrainConfig
 from semseg_core.train.events import EventSink, Note
 
 EXAMPLE = "example: semseg finetune --tree brain-tissue --case t1.nii.gz=scribbles.nii.gz --budget 120s -o model"
@@ -48,6 +48,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--budget", type=Budget.parse, default=TrainConfig.budget, metavar="120s|2000steps", help="when to stop (default: 120s)"
     )
+    parser.add_argument(
+        "--learner",
+        choices=LEARNERS,
+        default="quick",
+        help="quick: answers within a minute; deep: a context network learns with it, which takes longer (default: quick)",
+    )
     parser.add_argument("--device", default="auto", metavar="auto|cpu|cuda:N|mps", help="where to compute (default: auto)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of every random choice (default: 0)")
     parser.add_argument(
@@ -71,6 +77,7 @@ def run(arguments: argparse.Namespace, on_event: EventSink, cancelled: Callable[
     config = TrainConfig(
         loss=arguments.loss,
         budget=arguments.budget,
+        learner=arguments.learner,
         seed=arguments.seed,
         device=arguments.device,
         precision=arguments.precision,

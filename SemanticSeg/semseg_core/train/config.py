@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from semseg_core.errors import InputError
 
+LEARNERS = ("quick", "deep")
+
 DEVICES = r"auto|cpu|mps|cuda(:\d+)?"
 
 
@@ -65,6 +67,8 @@ class TrainConfig:
         variants: Copies of each case with changed intensities; None lets a time budget decide.
         held_back: Share of strokes kept for measuring.
         unmarked_share: Voxels without marks per step, as a share of the batch; they teach what resembles no mark.
+        learner: "quick" (on the feature bank, and a start model's context network as it is) or "deep" (a context network learns
+            with it, from what the quick learner found).
         mirror: Whether to learn from mirror images, too, where the tree has left and right.
         max_voxels: Largest working volume; finer images are seen at a coarser spacing, results keep their grid.
 
@@ -87,6 +91,7 @@ class TrainConfig:
     held_back: float = 0.1
     unmarked_share: float = 0.5
     mirror: bool = True
+    learner: str = "quick"
     max_voxels: int = 12_000_000
 
     def __post_init__(self) -> None:
@@ -94,6 +99,8 @@ class TrainConfig:
             raise InputError(f"device '{self.device}': choose auto, cpu, cuda, cuda:N or mps")
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise InputError(f"precision '{self.precision}': choose auto, float32 or bfloat16")
+        if self.learner not in LEARNERS:
+            raise InputError(f"learner '{self.learner}': choose quick or deep")
         for name, low, high in _RANGES:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:

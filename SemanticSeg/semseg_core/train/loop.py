@@ -219,7 +219,7 @@ def take_step(
         autocast: 16-bit type for the forward pass, None for float32.
     """
     network = state.network.train()
-    inputs = _augmented(network.standardize(torch.cat([features, unmarked])), config, state.generator)
+    inputs = augmented(network.standardize(torch.cat([features, unmarked])), config, state.generator)
     with torch.autocast(inputs.device.type, dtype=autocast, enabled=autocast is not None):
         logits, known = network.decide(inputs)
     batch_loss = loss(logits[: len(targets)].float(), targets)
@@ -255,7 +255,7 @@ def _learning_rate(config: TrainConfig, state: TrainingState) -> float:
     return rate
 
 
-def _augmented(inputs: torch.Tensor, config: TrainConfig, generator: torch.Generator) -> torch.Tensor:
+def augmented(inputs: torch.Tensor, config: TrainConfig, generator: torch.Generator) -> torch.Tensor:
     """Standardized features with noise, and body coordinates stretched and shifted as another body's would be."""
     coordinates = 3
     noise = torch.randn(inputs.shape, generator=generator).to(inputs.device) * config.feature_noise

@@ -42,9 +42,21 @@ class Places:
     @classmethod
     def none(cls) -> Places:
         """Of no row."""
-        return cls(torch.zeros(0, 3), torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.bool))
+        return cls.sides(torch.zeros(0, 3), torch.zeros(0, 3))
 
-    def subset(self, chosen: torch.Tensor) -> Places:
+    @classmethod
+    def sides(cls, plain: torch.Tensor, mirrored: torch.Tensor) -> Places:
+        """Of one case: points (N, 3) of the image, then points (M, 3) of its mirror image."""
+        points = torch.cat([plain, mirrored])
+        return cls(points, torch.zeros(len(points), dtype=torch.int64), torch.arange(len(points)) >= len(plain))
+
+    @classmethod
+    def join(cls, parts: Sequence[Places]) -> Places:
+        """Of the rows of all cases, one after the other, each part being one case."""
+        cases = [torch.full((len(part.points),), number) for number, part in enumerate(parts)]
+        return cls(torch.cat([part.points for part in parts]), torch.cat(cases), torch.cat([part.mirrored for part in parts]))
+
+    def subset(self, chosen: torch.Tensor | slice) -> Places:
         """Of the rows of these numbers."""
         return Places(self.points[chosen], self.cases[chosen], self.mirrored[chosen])
 
@@ -61,15 +73,11 @@ class Patch:
         image: (1, C, D, H, W) float32; for a network of two dimensions one axis has length 1.
         rows: (n,) int64 numbers of rows, as drawn: some come twice.
         places: (n, 3) float32, place of their marks along R, A, S, -1…1 from the first to the last voxel of the patch.
-        unmarked: (u,) int64 numbers of rows of voxels without marks.
-        unmarked_places: (u, 3) float32, their place.
     """
 
     image: torch.Tensor
     rows: torch.Tensor
     places: torch.Tensor
-    unmarked: torch.Tensor
-    unmarked_places: torch.Tensor
 
 
 class PatchDrawer:
@@ -81,7 +89,6 @@ class PatchDrawer:
         weights: (N,) probability of being drawn; rows of weight 0 are never used.
         window: Voxels of a patch along S, A, R; less where an image is smaller.
         plane: Axis across the slices of a network of two dimensions, or None.
-        unmarked: Of voxels without marks, if there are any.
     """
 
     def __init__(
@@ -91,28 +98,20 @@ class PatchDrawer:
         weights: torch.Tensor,
         window: tuple[int, int, int],
         plane: int | None = None,
-        unmarked: Places | None = None,
     ) -> None:
         self.images = images
         self.places = places
-        self.unmarked = Places.none() if unmarked is None else unmarked
         self.window = window
         self.plane = plane
         self._weights = weights
         self._cumulative = torch.cumsum(weights, dim=0)
-        sides = [(case, mirrored) for case in range(len(images)) for mirrored in (False, True)]
         # Rows that may share a patch: of one case, mirrored or not.
-        self._groups = {side: self.places.of(*side, weights > 0) for side in sides}
-        self._unmarked_groups = {side: self.unmarked.of(*side) for side in sides}
+        self._groups = {
+            (case, mirrored): places.of(case, mirrored, weights > 0) for case in range(len(images)) for mirrored in (False, True)
+        }
 
-    def draw(self, row_count: int, generator: torch.Generator, unmarked_count: int = 0) -> Patch:
-        """A patch around a mark drawn by weight, with `row_count` rows of the marks in it, drawn by weight, too.
-
-        Args:
-            row_count: Rows of marks to draw.
-            generator: Draws.
-            unmarked_count: Rows of voxels without marks to draw, as far as there are any in the patch.
-        """
+    def draw(self, row_count: int, generator: torch.Generator) -> Patch:
+        """A patch around a mark drawn by weight, with `row_count` rows of the marks in it, drawn by weight, too."""
         uniform = torch.rand(1, generator=generator, dtype=torch.float64) * self._cumulative[-1]
         center_row = min(int(torch.searchsorted(self._cumulative, uniform, right=True)), len(self._weights) - 1)
         case, mirrored = int(self.places.cases[center_row]), bool(self.places.mirrored[center_row])
@@ -125,27 +124,16 @@ class PatchDrawer:
         local = _grid_of(size) * spacing
         patch = sample_linear(image, grid, (local @ turned.T + center).to(image.device))
         patch = patch.T.reshape(1, -1, *size)
+        rows = self._groups[case, mirrored]
+        offsets = (self.places.points[rows] - center) @ torch.linalg.inv(turned).T
         # What lies up to half a voxel beyond the outermost centers is inside.
-        inverse, reach = torch.linalg.inv(turned).T, half + spacing / 2
-        found = []
-        for places, group in ((self.places, self._groups), (self.unmarked, self._unmarked_groups)):
-            rows = group[case, mirrored]
-            offsets = (places.points[rows] - center) @ inverse
-            inside = (offsets.abs() <= reach).all(dim=1)
-            found.append((rows[inside], self._in_patch(offsets[inside], half, mirrored)))
-        (rows, places), (unmarked, unmarked_places) = found
-        drawn = torch.multinomial(self._weights[rows], row_count, replacement=True, generator=generator)
-        others = torch.randint(max(1, len(unmarked)), (unmarked_count if len(unmarked) else 0,), generator=generator)
-        image = shaded(patch.flip(4) if mirrored else patch, generator)
-        return Patch(image, rows[drawn], places[drawn], unmarked[others], unmarked_places[others])
-
-    def _in_patch(self, offsets: torch.Tensor, half: torch.Tensor, mirrored: bool) -> torch.Tensor:
-        """Places in a patch, (n, 3), of offsets from its middle along its own axes."""
-        places = offsets / half.clamp_min(1e-6)
+        inside = (offsets.abs() <= half + spacing / 2).all(dim=1)
+        rows, places = rows[inside], offsets[inside] / half.clamp_min(1e-6)
         places[:, half == 0] = 0.0
         if mirrored:
             places[:, 0] = -places[:, 0]
-        return places
+        drawn = torch.multinomial(self._weights[rows], row_count, replacement=True, generator=generator)
+        return Patch(shaded(patch.flip(4) if mirrored else patch, generator), rows[drawn], places[drawn])
 
     def _center(
         self, mark: torch.Tensor, grid: Grid, half: torch.Tensor, spacing: torch.Tensor, generator: torch.Generator

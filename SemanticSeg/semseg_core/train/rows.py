@@ -6,7 +6,7 @@ One row per mark, so that a step's cost follows the strokes, never the size of t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from semseg_core.models.model import describe
 from semseg_core.sparse.sampling import balanced_weights, held_back_strokes
 from semseg_core.sparse.scribbles import SparseLabels
 from semseg_core.train.config import TrainConfig
+from semseg_core.train.patches import Places
 
 MAX_ROWS_PER_CASE = 200_000
 """Marks used of one case; a dense segmentation is thinned to this many, balanced over the tree. 80 features: 64 MiB."""
@@ -57,6 +58,8 @@ class TrainingRows:
         outside: Largest share of a label's marks that lie outside the imaged body.
         mirrored: (N,) bool, True for rows of mirror images.
         unmarked: (U, F) float32, features of voxels of the body that bear no mark; none where all of it is marked.
+        places: What the N rows describe; none where not given.
+        unmarked_places: What the U rows describe; none where not given.
     """
 
     features: torch.Tensor
@@ -66,6 +69,8 @@ class TrainingRows:
     outside: float
     mirrored: torch.Tensor
     unmarked: torch.Tensor
+    places: Places = field(default_factory=Places.none)
+    unmarked_places: Places = field(default_factory=Places.none)
 
     @property
     def everywhere(self) -> bool:
@@ -84,6 +89,8 @@ class CaseRows:
         inside: (N,) bool, in the imaged body.
         mirrored: (N,) bool, of the mirror image; none where not given.
         unmarked: (U, F) float32, of voxels of the body that bear no mark; none where not given.
+        places: What the N rows describe; none where not given.
+        unmarked_places: What the U rows describe; none where not given.
     """
 
     features: torch.Tensor
@@ -92,6 +99,8 @@ class CaseRows:
     inside: np.ndarray
     mirrored: np.ndarray | None = None
     unmarked: torch.Tensor | None = None
+    places: Places = field(default_factory=Places.none)
+    unmarked_places: Places = field(default_factory=Places.none)
 
     def __post_init__(self) -> None:
         if self.mirrored is None:
@@ -140,7 +149,13 @@ def case_rows(
         features.append(sample_rows(changed, shifted, chosen))
     inside = bank.inside(points).cpu().numpy()
     rows = with_images(torch.stack(features), marks.label_ids, held, inside, chosen, images)
-    return replace(rows, unmarked=unmarked_features(bank, everything, rng, bool(images)))
+    free = unmarked_points(bank, everything, rng)
+    return replace(
+        rows,
+        unmarked=sample_sides(bank, free, bool(images)),
+        places=Places.sides(points, points[torch.from_numpy(chosen)]),
+        unmarked_places=Places.sides(*sides(free, bool(images))),
+    )
 
 
 def sample_rows(bank: FeatureBank, points_ras: torch.Tensor, chosen: np.ndarray) -> torch.Tensor:
@@ -194,6 +209,11 @@ def unmarked_features(bank: FeatureBank, marks: SparseLabels, rng: np.random.Gen
         rng: Draws the voxels.
         mirror: Whether every other one is taken from the mirror image.
     """
+    return sample_sides(bank, unmarked_points(bank, marks, rng), mirror)
+
+
+def unmarked_points(bank: FeatureBank, marks: SparseLabels, rng: np.random.Generator) -> torch.Tensor:
+    """Random places in the body that bear no mark, (U, 3) RAS; none where nearly all of it is marked."""
     points = bank.random_points(UNMARKED, rng)
     voxels = np.rint(marks.grid.ras_to_index(points)).astype(int)
     within = ((voxels >= 0) & (voxels < marks.grid.shape)).all(axis=1)
@@ -202,11 +222,19 @@ def unmarked_features(bank: FeatureBank, marks: SparseLabels, rng: np.random.Gen
     free = within.copy()
     free[within] = ~marked[tuple(voxels[within].T)]
     if free.sum() < LEAST_UNMARKED * len(points):
-        return bank.sample(torch.zeros(0, 3, device=bank.depth.maps.device))
-    chosen = torch.as_tensor(points[free], dtype=torch.float32, device=bank.depth.maps.device)
-    if not mirror:
-        return bank.sample(chosen)
-    return torch.cat([bank.sample(chosen[::2]), bank.sample_mirrored(chosen[1::2])])
+        free = np.zeros_like(free)
+    return torch.as_tensor(points[free], dtype=torch.float32, device=bank.depth.maps.device)
+
+
+def sample_sides(bank: FeatureBank, points_ras: torch.Tensor, mirror: bool) -> torch.Tensor:
+    """Features of points, (N, F); if `mirror`, those of every other one are the mirror image's, and come last."""
+    plain, mirrored = sides(points_ras, mirror)
+    return torch.cat([bank.sample(plain), bank.sample_mirrored(mirrored)]) if mirror else bank.sample(plain)
+
+
+def sides(points_ras: torch.Tensor, mirror: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """Points of an image and of its mirror image: by turns, or all of the image."""
+    return (points_ras[::2], points_ras[1::2]) if mirror else (points_ras, points_ras[:0])
 
 
 def mirrored_marks(label_ids: np.ndarray, right: np.ndarray, images: Mapping[int, int]) -> np.ndarray:
@@ -240,7 +268,8 @@ def combine(cases: Sequence[CaseRows], tree: LabelTree, balance: float) -> Train
     inside = np.concatenate([case.inside for case in cases])
     weights = [balanced_weights(case.label_ids, tree, balance) / len(cases) for case in cases]
     outside = max(1.0 - float(inside[label_ids == label_id].mean()) for label_id in marked)
-    unmarked = torch.cat([case.unmarked for case in cases])
+    # Who labels air labels everything.
+    known = slice(None) if outside < OUTSIDE_SHARE else slice(0)
     return TrainingRows(
         features=torch.cat([case.features for case in cases], dim=1),
         targets=torch.tensor([tree.position(label_id) for label_id in label_ids.tolist()], dtype=torch.int64),
@@ -248,8 +277,9 @@ def combine(cases: Sequence[CaseRows], tree: LabelTree, balance: float) -> Train
         held=torch.as_tensor(np.concatenate([case.held for case in cases])),
         outside=outside,
         mirrored=torch.as_tensor(np.concatenate([case.mirrored for case in cases])),
-        # Who labels air labels everything.
-        unmarked=unmarked if outside < OUTSIDE_SHARE else unmarked[:0],
+        unmarked=torch.cat([case.unmarked for case in cases])[known],
+        places=Places.join([case.places for case in cases]),
+        unmarked_places=Places.join([case.unmarked_places for case in cases]).subset(known),
     )
 
 

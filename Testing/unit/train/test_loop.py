@@ -267,7 +267,7 @@ def test_checkpoints_are_made_every_few_seconds(
 def test_coordinates_are_shifted_together_and_other_features_get_noise() -> None:
     inputs = torch.zeros(20_000, 5)
     inputs[:, -3:] = 0.5
-    varied = loop._augmented(inputs, TrainConfig(feature_noise=0.2, location_jitter=0.02), torch.Generator().manual_seed(0))
+    varied = loop.augmented(inputs, TrainConfig(feature_noise=0.2, location_jitter=0.02), torch.Generator().manual_seed(0))
     assert varied[:, :2].std().item() == pytest.approx(0.2, rel=0.05)
     assert (varied[:, -3:] == varied[:1, -3:]).all()
     assert 0.0 < (varied[0, -3:] - 0.5).abs().max() < 0.15
