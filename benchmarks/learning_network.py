@@ -99,7 +99,7 @@ def describe_case(case: Case, start: bool = False) -> Subject:
     card = starting_card([case.volume], case.tree, TrainConfig(), None)
     volume, context = normalize(case.volume, card.rules), None
     if start:
-        from semseg_core.train.deep import fitting_context  # MONAI takes seconds to load
+        from semseg_core.train.deep_start import fitting_context  # MONAI takes seconds to load
 
         context = fitting_context(card, [case.volume])
         card = replace(card, context=context.shape)
