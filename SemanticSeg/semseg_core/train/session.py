@@ -40,6 +40,8 @@ from semseg_core.sparse.scribbles import SparseLabels
 from semseg_core.sparse.statistics import warnings
 from semseg_core.train.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
 from semseg_core.train.config import TrainConfig
+from semseg_core.train.deep import learn_deeply
+from semseg_core.train.deep_start import deep_start, fit_context_scaling
 from semseg_core.train.events import Done, EventSink, Kept, Note, Progress, Stage
 from semseg_core.train.loop import TrainingState, fine_tune, start_state
 from semseg_core.train.rows import TrainingRows, case_rows, combine
@@ -111,38 +113,41 @@ def fine_tune_files(
         if report is not None:
             on_event(Note(report.sentence()))
         card = replace(card, network=network.shape)
+        widened = config.learner == "deep" and context is None
+        if widened:
+            card, network, context = deep_start(card, network, [case.volume for case in loaded])
         on_event(Stage("Computing features"))
         rows, variants = _rows(loaded, card, context, config, started, on_event, cancelled)
         card = replace(card, everywhere=rows.everywhere)
+        described = torch.cat([rows.features.flatten(0, 1), rows.unmarked])
         if not network.is_scaled:
-            network.fit_scaling(torch.cat([rows.features.flatten(0, 1), rows.unmarked]))
+            network.fit_scaling(described)
+        elif widened:
+            fit_context_scaling(network, described)
         state = start_state(network.to(device), config)
         fingerprint = _fingerprint(card, config, rows)
-        if resume:
+        if resume and config.learner == "quick":
             load_checkpoint(folder, state, fingerprint)
             on_event(Note(f"resumed after step {state.step}"))
         # The self-test behind "auto" depends on the machine's load; a run in steps must repeat exactly.
         exact = config.precision == "auto" and config.budget.steps is not None
         autocast = None if exact else choose_precision(config.precision, device)
         on_event(Stage(f"Training on {_counted(rows)}, {device}"))
-        stopped = fine_tune(
-            state,
-            rows,
-            loss,
-            tree,
-            config,
-            started,
-            on_event,
-            cancelled,
-            lambda now: save_checkpoint(folder, now, fingerprint),
-            autocast,
-        )
+        parts = (loss, tree, config, started, on_event, cancelled)
+        joint_steps = 0
+        if config.learner == "deep":
+            volumes = [normalize(case.volume, card.rules) for case in loaded]
+            learned = learn_deeply(state, rows, context, volumes, *parts, folder, fingerprint, resume, autocast)
+            state, rows, context, stopped = learned.state, learned.rows, learned.context, learned.stopped
+            joint_steps = learned.joint_steps
+        else:
+            stopped = fine_tune(state, rows, *parts, lambda now: save_checkpoint(folder, now, fingerprint), autocast)
     if state.step == 0:
         raise CancelledError("cancelled before the first training step; nothing was written")
     if len(rows.unmarked):
         card = replace(card, known_floor=known_floor(state.best, rows.features[0, ~rows.mirrored].to(device)))
     used = replace(config, variants=variants, precision="float32" if autocast is None else "bfloat16")
-    summary = _summary(state, rows, loaded, used, report, device, stopped)
+    summary = {**_summary(state, rows, loaded, used, report, device, stopped), "joint_steps": joint_steps}
     save_model(folder, Model(replace(card, training=summary), state.best, context))
     if stopped:
         on_event(Kept((str(folder / CARD),), summary))
