@@ -125,7 +125,8 @@ def test_cancelled_in_the_joint_phase_it_keeps_a_model_and_goes_on_from_there(tu
     assert isinstance(resumed[-1], Done)
     first, second = (load_model(tmp_path / name) for name in ("whole", "part"))
     for one, other in ((first.network, second.network), (first.context, second.context)):
-        assert all((left == right).all() for left, right in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+        pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+        assert all((left == right).all() for left, right in pairs)
     assert whole[-1].summary["held_back_dice"] == resumed[-1].summary["held_back_dice"]
 
 
