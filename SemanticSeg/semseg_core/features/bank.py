@@ -8,7 +8,7 @@ Features are listed in a fixed order by `feature_names`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from semseg_core.data.volume import Volume
 from semseg_core.errors import CancelledError
 from semseg_core.features.anatomy import BodyFrame, foreground_mask, is_masked
 from semseg_core.features.layout import COORDINATES, LEVELS, MAPS_PER_CHANNEL, OFFSETS, WIDE_SCALE, mirroring
+from semseg_core.features.pose import Pose
 from semseg_core.geometry import Grid
 
 ContextMaps = Callable[[Volume, "torch.device | str", Callable[[], None], bool], tuple[torch.Tensor, Grid]]
@@ -46,6 +47,7 @@ class FeatureBank:
         foreground: The body itself, (D, H, W) bool, on the second level's grid.
         channel_count: Number of image channels.
         context: Maps of a context network, if there is one.
+        pose: How body coordinates become those that a model learned from.
         mirrored_context: What it says of the mirror image, turned back; for training alone.
     """
 
@@ -55,6 +57,7 @@ class FeatureBank:
     foreground: Level
     channel_count: int
     context: Level | None = None
+    pose: Pose = field(default_factory=Pose.identity)
     mirrored_context: Level | None = None
 
     @property
@@ -137,10 +140,11 @@ class FeatureBank:
         return sample_linear(self.foreground.maps, self.foreground.grid, points_ras)[:, 0] >= 0.5
 
     def body_coordinates(self, points_ras: torch.Tensor) -> torch.Tensor:
-        """Position relative to the body along R, A, S, (N, 3): -1…1 across it."""
+        """Position relative to the body along R, A, S, (N, 3): -1…1 across it, where its pose is no change."""
         center = torch.tensor(self.frame.center_mm, device=points_ras.device)
         extent = torch.tensor(self.frame.half_extent_mm, device=points_ras.device)
-        return (points_ras - center) / extent
+        matrix = torch.as_tensor(self.pose.matrix, dtype=torch.float32, device=points_ras.device)
+        return (points_ras - center) / extent @ matrix[:3] + matrix[3]
 
 
 def build_feature_bank(

@@ -19,6 +19,7 @@ from semseg_core.errors import InputError
 from semseg_core.geometry import Grid
 from semseg_core.infer.applier import Applier, slabs
 from semseg_core.infer.decode import BackOffDecoder, Decoder
+from semseg_core.infer.placing import placed
 from semseg_core.labels.encode import ids_to_values
 from semseg_core.labels.tree import LabelTree
 from semseg_core.models.model import Model, describe
@@ -73,8 +74,9 @@ def predict(
             f"image: channel '{missing[0]}' is missing; the model takes {', '.join(model.card.channels)}, in this order"
         )
     bank = describe(model.card, model.context, normalize(volume, model.card.rules), device, cancelled)
+    bank = placed(bank, model.network.to(device), model.card, cancelled)
     floor = None if everything else model.card.known_floor
-    applier = Applier(bank, model.network.to(device), decoder.to(device), volume.grid, model.card.everywhere, floor)
+    applier = Applier(bank, model.network, decoder.to(device), volume.grid, model.card.everywhere, floor)
     ids = np.zeros(volume.grid.shape, dtype=np.int32)
     confidence = np.zeros(volume.grid.shape, dtype=np.float32)
     recorder = PathRecorder(model.card.tree, volume.grid, device) if keep_paths else None

@@ -19,6 +19,7 @@ from semseg_core.device import choose_device
 from semseg_core.errors import InputError, ModelError
 from semseg_core.infer.applier import Applier
 from semseg_core.infer.decode import Decoder, build_decoder
+from semseg_core.infer.placing import placed
 from semseg_core.infer.quick import answer_exactly, answer_quickly
 from semseg_core.labels.encode import ids_to_values
 from semseg_core.labels.pairs import mirror_images
@@ -27,6 +28,7 @@ from semseg_core.losses.table import build_loss
 from semseg_core.models.model import Model, describe
 from semseg_core.models.transfer import TransferReport, transfer
 from semseg_core.sparse.scribbles import SparseLabels
+from semseg_core.train.aligning import aligned
 from semseg_core.train.config import Budget, TrainConfig
 from semseg_core.train.loop import RowDrawer, start_state, take_step
 from semseg_core.train.rows import combine, marks_points, mirrored_marks, sample_rows, with_images
@@ -100,6 +102,9 @@ class InteractiveSession:
         self._bank = describe(self._card, self._context, normalized, device, cancelled, bool(self._images))
         network, self.taken_over = starting_network(self._card, start, self.config.seed)
         network = network.to(device)
+        self._first_landmarks = self._card.landmarks
+        if start is not None:
+            self._bank = placed(self._bank, network, replace(self._card, known_floor=start.card.known_floor), cancelled)
         self._body = self._body_features()
         if not network.is_scaled:
             network.fit_scaling(self._body)
@@ -177,7 +182,8 @@ class InteractiveSession:
         # The first marks are all alike; later ones stand out against those that are learned already.
         emphasised = self._answering and self._marks is not None and fresh.any()
         self._fresh = RowDrawer(replace(rows, weights=rows.weights * torch.as_tensor(fresh)), device) if emphasised else None
-        self._card = replace(self._card, everywhere=rows.everywhere)
+        landmarks = aligned([case], self.tree, self._first_landmarks)[1]
+        self._card = replace(self._card, everywhere=rows.everywhere, landmarks=landmarks)
         self._marked = features[0, : len(marks)]
         self._marks = marks
         self._state.averaged_from = self._state.step

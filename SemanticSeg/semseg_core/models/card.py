@@ -39,6 +39,7 @@ class ModelCard:
         context: Measures of the context network, if the model has one.
         known_floor: Least output of the network's `known` at which a voxel resembles something that was marked; below, it stays
             unknown. None where the network cannot tell.
+        landmarks: Middles of labels in body coordinates, along R, A, S, by id; by them the body is found in other images.
     """
 
     tree: LabelTree
@@ -51,6 +52,7 @@ class ModelCard:
     training: dict[str, object] = field(default_factory=dict)
     context: ContextShape | None = None
     known_floor: float | None = None
+    landmarks: Mapping[int, tuple[float, float, float]] = field(default_factory=dict)
 
     @property
     def feature_count(self) -> int:
@@ -71,6 +73,7 @@ class ModelCard:
             "network": {"name": "point network", **dataclasses.asdict(self.network)},
             "context": None if self.context is None else self.context.to_record(),
             "known_floor": self.known_floor,
+            "landmarks": {str(label_id): list(place) for label_id, place in self.landmarks.items()},
             "loss": self.loss,
             "everywhere": self.everywhere,
             "training": self.training,
@@ -112,6 +115,7 @@ class ModelCard:
                 training=dict(record["training"]),
                 context=None if context is None else ContextShape.from_record(context),
                 known_floor=None if floor is None else float(floor),
+                landmarks={int(key): _place(place) for key, place in record.get("landmarks", {}).items()},
             )
         except (KeyError, TypeError, ValueError, OverflowError, SemSegError) as error:
             raise ModelError(
@@ -129,3 +133,15 @@ class ModelCard:
                 f"{what}: its network takes {card.network.inputs} features, this program computes {expected}; train again"
             )
         return card
+
+
+def _place(numbers: object) -> tuple[float, float, float]:
+    """Three finite numbers.
+
+    Raises:
+        TypeError, ValueError: If it is something else.
+    """
+    right, anterior, superior = (float(number) for number in numbers)
+    if not all(map(math.isfinite, (right, anterior, superior))):
+        raise ValueError(f"landmark {numbers}")
+    return right, anterior, superior

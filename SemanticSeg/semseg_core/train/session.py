@@ -38,6 +38,7 @@ from semseg_core.models.model import Model
 from semseg_core.models.transfer import TransferReport
 from semseg_core.sparse.scribbles import SparseLabels
 from semseg_core.sparse.statistics import warnings
+from semseg_core.train.aligning import Landmarks, aligned
 from semseg_core.train.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
 from semseg_core.train.config import TrainConfig
 from semseg_core.train.deep import learn_deeply
@@ -117,8 +118,8 @@ def fine_tune_files(
         if widened:
             card, network, context = deep_start(card, network, [case.volume for case in loaded])
         on_event(Stage("Computing features"))
-        rows, variants = _rows(loaded, card, context, config, started, on_event, cancelled)
-        card = replace(card, everywhere=rows.everywhere)
+        rows, variants, landmarks = _rows(loaded, card, context, config, started, on_event, cancelled)
+        card = replace(card, everywhere=rows.everywhere, landmarks=landmarks)
         described = torch.cat([rows.features.flatten(0, 1), rows.unmarked])
         if not network.is_scaled:
             network.fit_scaling(described)
@@ -190,8 +191,8 @@ def _rows(
     started: float,
     on_event: EventSink,
     cancelled: Callable[[], bool],
-) -> tuple[TrainingRows, int]:
-    """Rows of all cases, and the number of variants computed."""
+) -> tuple[TrainingRows, int, Landmarks]:
+    """Rows of all cases, the number of variants computed, and where labels lie."""
     rng = np.random.default_rng(config.seed)
     chosen = config.variants
     found = []
@@ -208,7 +209,8 @@ def _rows(
         draws = np.random.default_rng(int(rng.integers(2**63)))
         found.append(case_rows(volume, case.marks, card, context, config, variants, draws, cancelled))
         on_event(Progress((number + 1) / len(cases), time.monotonic() - started))
-    return combine(found, card.tree, config.balance), chosen
+    found, landmarks = aligned(found, card.tree, card.landmarks)
+    return combine(found, card.tree, config.balance), chosen, landmarks
 
 
 def _counted(rows: TrainingRows) -> str:

@@ -35,7 +35,11 @@ def starting_card(volumes: Sequence[Volume], tree: LabelTree, config: TrainConfi
                 f"start model: takes channels {', '.join(earlier.card.channels)}, the cases have "
                 f"{', '.join(channels)}; give the same channels, in the same order, with --channels"
             )
-        return replace(earlier.card, tree=tree, loss=config.loss or DEFAULT_LOSS, training={}, known_floor=None)
+        before = earlier.card
+        same = {label.id for label in tree if label.id in before.tree and before.tree[label.id].name == label.name}
+        landmarks = {label_id: place for label_id, place in before.landmarks.items() if label_id in same}
+        loss = config.loss or DEFAULT_LOSS
+        return replace(before, tree=tree, loss=loss, training={}, known_floor=None, landmarks=landmarks)
     rules = choose_rules(volumes[0])
     return ModelCard(
         tree=tree,
