@@ -209,6 +209,15 @@ def test_losses_are_chosen_by_what_they_are_for(step, desk):
     assert not step.ui.expressionLine.visible
 
 
+def test_the_learner_is_quick_unless_the_deep_one_is_chosen(step, desk):
+    desk.prepare()
+    assert step.ui.learnerSelector.currentText == "Quick"
+    gestures.choose(step.ui.learnerSelector, "Deep (ten minutes or more)")
+    assert desk.parameters.learner == "deep"
+    desk.parameters.learner = "quick"
+    assert step.ui.learnerSelector.currentText == "Quick"
+
+
 def test_times_are_offered_and_any_other_can_be_given(step, desk):
     desk.prepare()
     gestures.choose(step.ui.timeSelector, "10 min")

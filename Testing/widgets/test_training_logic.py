@@ -190,6 +190,7 @@ def test_the_job_says_what_was_chosen(desk, noChild, tmp_path):
     (model / "model.safetensors").write_bytes(b"weights")
     desk.prepare()
     desk.parameters.loss = "0.5*dice + focal"
+    desk.parameters.learner = "deep"
     desk.parameters.budgetSeconds = 90.0
     desk.parameters.device = "cpu"
     desk.parameters.unknownValues = "255, 7"
@@ -198,7 +199,7 @@ def test_the_job_says_what_was_chosen(desk, noChild, tmp_path):
     desk.finish()
     job = noChild.job
     assert job.config.loss == "0.5*dice + focal"
-    assert (job.config.budget.seconds, job.config.device) == (90.0, "cpu")
+    assert (job.config.learner, job.config.budget.seconds, job.config.device) == ("deep", 90.0, "cpu")
     assert job.unknown_values == (255, 7)
     assert job.channels == ("flair",)
     assert Path(job.start, "model.safetensors").read_bytes() == b"weights"

@@ -22,8 +22,8 @@ class SemanticSegParameterNode:
     Training: besides `volume` with `scribbles`, `furtherCases` are learned from, each the volumes of one subject and then its
     segmentation or label map, and `fileCases`, each the image files and then the file of marks. `channelNames` and
     `unknownValues` are as typed: "t1, flair", and values of label maps like "255". `loss` is an expression of `semseg losses`,
-    "default" for the recommended one; `startModel` is the name of a stored model or a folder, empty for none; `device` is one of
-    `train/config.py`.
+    "default" for the recommended one; `startModel` is the name of a stored model or a folder, empty for none; `learner` and
+    `device` are those of `train/config.py`.
 
     Applying: `model` is the name of a stored model; `level` is "leaf", "auto" (the deepest level whose confidence reaches
     `certainty`) or the number of a tree level; with `allFrames` every frame of the volume's sequence is segmented.
@@ -50,6 +50,7 @@ class SemanticSegParameterNode:
     fileCases: list[list[str]]
     channelNames: str = ""
     unknownValues: str = ""
+    learner: str = "quick"
     loss: str = "default"
     budgetSeconds: Annotated[float, Minimum(1.0)] = 120.0
     device: str = "auto"

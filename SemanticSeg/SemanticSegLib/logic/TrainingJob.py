@@ -86,6 +86,7 @@ def jobOf(
         config=TrainConfig(
             loss=None if parameters.loss == "default" else parameters.loss,
             budget=Budget(seconds=parameters.budgetSeconds),
+            learner=parameters.learner,
             device=parameters.device,
         ),
     )

@@ -1,4 +1,4 @@
-"""The choices of a training: start model, loss, time, device, names of channels."""
+"""The choices of a training: start model, learner, loss, time, device, names of channels."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ FIELDS = (
     "unknownLine",
     "startSelector",
     "startButton",
+    "learnerSelector",
     "lossSelector",
     "expressionLine",
     "timeSelector",
@@ -57,6 +58,7 @@ class TrainChoices:
         attempt: Callable[[Callable[[], object]], bool],
     ) -> None:
         from semseg_core.losses.catalog import DESCRIPTIONS
+        from semseg_core.train.config import LEARNERS
 
         self._ui = ui
         self._training = training
@@ -66,6 +68,8 @@ class TrainChoices:
         self._losses = {words.name: words for words in DESCRIPTIONS}
         self._tips = {name: getattr(ui, name).toolTip for name in FIELDS}
         self._ownLoss = False
+        for learner, words in zip(LEARNERS, (_("Quick"), _("Deep (ten minutes or more)")), strict=True):
+            ui.learnerSelector.addItem(words, learner)
         for words in DESCRIPTIONS:
             plain = words.title if words.name == "default" else f"{words.title} ({words.name})"
             ui.lossSelector.addItem(plain, words.name)
@@ -75,6 +79,7 @@ class TrainChoices:
             ui.timeSelector.addItem(text, seconds)
         ui.timeSelector.addItem(_("Other…"), OWN)
         self._ownTime = False
+        ui.learnerSelector.connect("activated(int)", self._onLearner)
         ui.lossSelector.connect("activated(int)", self._onLoss)
         ui.expressionLine.connect("editingFinished()", self._onExpression)
         ui.timeSelector.connect("activated(int)", self._onTime)
@@ -105,6 +110,7 @@ class TrainChoices:
     def update(self) -> None:
         """Show the parameters."""
         parameters, ui = self._training.parameters, self._ui
+        self._select(ui.learnerSelector, parameters.learner)
         self._showLoss(parameters.loss)
         self._showTime(round(parameters.budgetSeconds))
         self._select(ui.startSelector, parameters.startModel)
@@ -187,6 +193,9 @@ class TrainChoices:
         return found[name].fault or _("Ready: {words}").format(words=found[name].description)
 
     # Parameters from fields
+
+    def _onLearner(self, _index: int) -> None:
+        self._training.parameters.learner = self._ui.learnerSelector.currentData
 
     def _onLoss(self, _index: int) -> None:
         chosen = self._ui.lossSelector.currentData
