@@ -18,7 +18,7 @@ from semseg_core.errors import InputError
 from semseg_core.files import require_writable
 from semseg_core.infer.decode import build_decoder
 from semseg_core.infer.predict import predict
-from semseg_core.models.foreign.reading import read_model_to_apply
+from semseg_core.models.foreign.reading import import_notes, read_model_to_apply
 from semseg_core.train.events import Done, EventSink, Note, Progress, Stage
 
 
@@ -56,6 +56,8 @@ def predict_files(
     started = time.monotonic()
     outputs = _checked_outputs(output, confidence_output, paths_output, images)
     model = read_model_to_apply(model_folder)
+    for note in import_notes(model.card):
+        on_event(Note(note))
     decoder = build_decoder(model.card.tree, level, min_confidence)
     torch_device = choose_device(device)
     with memory_guard():

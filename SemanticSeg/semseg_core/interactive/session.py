@@ -17,6 +17,7 @@ from semseg_core.data.resample import Box
 from semseg_core.data.volume import Volume
 from semseg_core.device import choose_device
 from semseg_core.errors import InputError, ModelError
+from semseg_core.geometry import Grid
 from semseg_core.infer.applier import Applier
 from semseg_core.infer.decode import Decoder, build_decoder
 from semseg_core.infer.placing import placed
@@ -53,7 +54,10 @@ WARM_UP_STEPS = 12
 """Steps in which the learning rate rises, anew in each refinement: Adam's moments are those of other marks."""
 
 CORRECTION_RATE = 0.15
-"""Learning rate of every refinement after the first, as a part of the first's."""
+"""Learning rate once `FIRST_STEPS` have been made, as a part of that before: what was learned shall stay."""
+
+FIRST_STEPS = 60
+"""Steps at full rate; a second stroke may cut the first refinement short."""
 
 QUICK_BATCH = 512
 """Voxels per step until the fresh marks have been learned; a step of 1024 takes 1.4 times as long."""
@@ -109,7 +113,7 @@ class InteractiveSession:
         if not network.is_scaled:
             network.fit_scaling(self._body)
         self._state = start_state(network, self.config)
-        self._answering = start is not None
+        self._answering = self._settled = start is not None
         self._decoders: dict[tuple[int | str, float], Decoder] = {}
         self._marks: SparseLabels | None = None
         self._seconds = 0.0
@@ -137,11 +141,12 @@ class InteractiveSession:
         """
         _require_two_leaves(tree)
         report = None
+        self._settled = self._settled or self._state.step >= FIRST_STEPS
         if self._answering:
             try:
                 network, report = transfer(Model(self._card, self._state.average, self._context), tree)
             except ModelError:  # another tree altogether
-                self._answering = False
+                self._answering = self._settled = False
         self._card = replace(self._card, tree=tree)
         if report is None:
             network, _ = starting_network(self._card, None, self.config.seed)
@@ -206,7 +211,7 @@ class InteractiveSession:
         if self._marks is None:
             raise InputError("nothing is scribbled yet; send marks first")
         begun, first = time.monotonic(), self._state.step
-        peak = self.config.learning_rate * (CORRECTION_RATE if self._answering else 1.0)
+        peak = self.config.learning_rate * (CORRECTION_RATE if self._settled or self._state.step >= FIRST_STEPS else 1.0)
         while True:
             made, seconds = self._state.step - first, time.monotonic() - begun
             done = made / budget.steps if budget.steps is not None else seconds / budget.seconds
@@ -241,6 +246,12 @@ class InteractiveSession:
             CancelledError: If `cancelled` said so.
         """
         label_ids, confidence = self._applier(level, min_confidence).answer(box, cancelled)
+        return ids_to_values(label_ids, self.tree), confidence
+
+    def answer_on(self, grid: Grid, level: int | str = "leaf", min_confidence: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """The same for all voxels of another grid in the same image, such as a slice at an angle."""
+        whole = tuple((0, size) for size in grid.shape)
+        label_ids, confidence = self._applier(level, min_confidence).on(grid).answer(whole)
         return ids_to_values(label_ids, self.tree), confidence
 
     def answer_all(

@@ -28,9 +28,9 @@ from semseg_core.interactive.requests import (
 )
 from semseg_core.interactive.session import InteractiveSession
 from semseg_core.interactive.tilted import tilted_grid
-from semseg_core.labels.encode import ids_to_values
 from semseg_core.labels.reading import load_tree
-from semseg_core.models.directory import CARD, load_model, require_model_directory, save_model
+from semseg_core.models.directory import CARD, require_model_directory, save_model
+from semseg_core.models.foreign.reading import read_start_model
 from semseg_core.sparse.scribbles import SparseLabels
 from semseg_core.train.events import Answer, EventSink, Note, Progress, Stage, View
 
@@ -102,7 +102,7 @@ class Worker:
         self._session = None  # the features of two volumes need not fit into memory
         self._on_event(Stage("Reading"))
         read = load_tree(request.tree, request.value_column)
-        start = None if request.model is None else load_model(request.model)
+        start = None if request.model is None else read_start_model(request.model)
         channels = request.channels or (start.card.channels if start else read.tree.channels)
         notes = list(read.notes)
         volume = read_volume(request.images, channels, notes.append)
@@ -205,13 +205,11 @@ class Worker:
         session = self._session
         shown = []
         for axis, index, *rises in request.slices:
-            box = self._box_of((axis, index, *rises))
             if rises:
-                applier = session._applier(request.level, request.min_confidence)
-                label_ids, confidence = applier.on(tilted_grid(session.grid, axis, index, *rises)).answer(box)
-                values = ids_to_values(label_ids, session.tree)
+                grid = tilted_grid(session.grid, axis, index, *rises)
+                values, confidence = session.answer_on(grid, request.level, request.min_confidence)
             else:
-                values, confidence = session.answer(box, request.level, request.min_confidence)
+                values, confidence = session.answer(session.slice_box(axis, index), request.level, request.min_confidence)
             shown.append(ShownSlice(axis, index, values.squeeze(axis), confidence.squeeze(axis), tuple(rises) or (0.0, 0.0)))
         with self._new_file(name) as path:
             write_slices(path, shown)

@@ -33,7 +33,7 @@ from semseg_core.metrics.unknown import KEPT_RIGHT
 from semseg_core.models.card import ModelCard
 from semseg_core.models.context import ContextNetwork
 from semseg_core.models.directory import CARD, require_model_directory, save_model
-from semseg_core.models.foreign.reading import read_start_model
+from semseg_core.models.foreign.reading import import_notes, read_start_model
 from semseg_core.models.model import Model
 from semseg_core.models.transfer import TransferReport
 from semseg_core.sparse.scribbles import SparseLabels
@@ -103,6 +103,8 @@ def fine_tune_files(
     loss = build_loss(config.loss or DEFAULT_LOSS, tree).to(device)
     folder = require_model_directory(output)
     earlier = None if start is None else read_start_model(start)
+    for note in () if earlier is None else import_notes(earlier.card):
+        on_event(Note(note))
     with memory_guard():
         on_event(Stage("Reading"))
         channels = channels or (earlier.card.channels if earlier else tree.channels)

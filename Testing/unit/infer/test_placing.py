@@ -48,7 +48,8 @@ def scene() -> tuple[Volume, np.ndarray]:
     array = np.zeros(grid.shape, dtype=np.float32)
     middles = np.zeros((PARTS, 3))
     for part, (k, j, i) in enumerate(np.ndindex(3, 3, 3)):
-        array[2 + 8 * k : 10 + 8 * k, 3 + 8 * j : 11 + 8 * j, 3 + 8 * i : 11 + 8 * i] = (part + PARTS) / (2 * PARTS)  # none so dark that it is air
+        box = slice(2 + 8 * k, 10 + 8 * k), slice(3 + 8 * j, 11 + 8 * j), slice(3 + 8 * i, 11 + 8 * i)
+        array[box] = (part + PARTS) / (2 * PARTS)  # none so dark that it is air
         middles[part] = (i - 1) * 0.66, (j - 1) * 0.66, (k - 1) * 0.66
     # In the images learned from, a neck made the body longer: the boxes lay higher and closer together along S.
     middles[:, 2] = middles[:, 2] * 0.7 + 0.25

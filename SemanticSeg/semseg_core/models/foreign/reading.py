@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from semseg_core.errors import ModelError
+from semseg_core.models.card import ModelCard
 from semseg_core.models.contents import CARD, CHECKPOINT, WEIGHTS
 from semseg_core.models.directory import load_model
 from semseg_core.models.foreign.bundle import CONFIGS, is_bundle, read_bundle
@@ -51,3 +52,9 @@ def read_model_to_apply(path: str | Path) -> Model:
     """
     path = Path(path)
     return read_torch_script(path) if is_torch_script(path) else read_start_model(path)
+
+
+def import_notes(card: ModelCard) -> tuple[str, ...]:
+    """What a user should know of a model that was just read from another program's files; empty for our own."""
+    imported = card.training.get("imported")
+    return tuple(imported.get("notes", ())) if isinstance(imported, dict) else ()
