@@ -108,7 +108,8 @@ class InteractiveSession:
         network = network.to(device)
         self._first_landmarks = self._card.landmarks
         if start is not None:
-            self._bank = placed(self._bank, network, replace(self._card, known_floor=start.card.known_floor), cancelled)
+            self._card = replace(self._card, known_floor=start.card.known_floor)
+            self._bank = placed(self._bank, network, self._card, cancelled)
         self._body = self._body_features()
         if not network.is_scaled:
             network.fit_scaling(self._body)
