@@ -53,6 +53,7 @@ def test_a_budget_is_exactly_one_amount_above_zero(values: dict) -> None:
         ("device", "gpu"),
         ("device", "cuda:x"),
         ("precision", "half"),
+        ("learner", "slow"),
         ("seed", -1),
         ("seed", 2**31),
         ("learning_rate", 0.0),
@@ -70,7 +71,7 @@ def test_a_value_outside_its_range_is_refused_by_name(field: str, value: object)
 
 
 def test_options_survive_json() -> None:
-    config = TrainConfig(loss="wasserstein", budget=Budget(steps=7), seed=5, device="cuda:1", variants=2, weight_decay=0.0)
+    config = TrainConfig(loss="wasserstein", budget=Budget(steps=7), seed=5, device="cuda:1", variants=2, weight_decay=0.0, learner="deep")
     assert TrainConfig.from_record(json.loads(json.dumps(config.to_record()))) == config
     assert TrainConfig.from_record({}) == TrainConfig()
     assert TrainConfig.from_record({"weight_decay": 1}).weight_decay == 1  # JSON writes 1.0 as 1 where it likes
