@@ -71,7 +71,8 @@ def test_a_value_outside_its_range_is_refused_by_name(field: str, value: object)
 
 
 def test_options_survive_json() -> None:
-    config = TrainConfig(loss="wasserstein", budget=Budget(steps=7), seed=5, device="cuda:1", variants=2, weight_decay=0.0, learner="deep")
+    budget = Budget(steps=7)
+    config = TrainConfig("wasserstein", budget, seed=5, device="cuda:1", variants=2, weight_decay=0.0, learner="deep")
     assert TrainConfig.from_record(json.loads(json.dumps(config.to_record()))) == config
     assert TrainConfig.from_record({}) == TrainConfig()
     assert TrainConfig.from_record({"weight_decay": 1}).weight_decay == 1  # JSON writes 1.0 as 1 where it likes
