@@ -279,12 +279,13 @@ def go_deeper(
     rows = refreshed(rows, context.to(device), volumes, config, variants)
     final = start_state(point, config)
     final.seconds = earlier
+    final.dice, final.thresholds = state.dice, state.thresholds  # until the last phase finds its own, if it is long enough
     if not stopped:
         on_event(Stage("Training on its features"))
         last = replace(config, budget=until)
         stopped = fine_tune(final, rows, loss, tree, last, started, on_event, cancelled, lambda _: None, autocast)
     if final.step == 0:  # cancelled before: the joint phase's result counts
-        for name in ("step", "seconds", "loss", "best_step", "dice", "thresholds"):
+        for name in ("step", "seconds", "loss", "best_step"):
             setattr(final, name, getattr(state, name))
     return Deepened(final, rows, context, state.step, stopped)
 
