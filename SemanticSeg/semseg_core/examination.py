@@ -19,6 +19,7 @@ NEEDED = {
     "scipy": "filters and surface distances",
     "SimpleITK": "reading and writing images",
     "torch": "training and applying models",
+    "monai": "the deep learner and start models",
     "safetensors": "model files",
     "tqdm": "progress bars",
 }
@@ -30,7 +31,6 @@ OPTIONAL = {
     "slicerio": "checking .seg.nrrd files",
     "matplotlib": "pictures of the demo",
     "nilearn": "the brain of the demo",
-    "monai": "comparison with MONAI in tests and benchmarks",
 }
 """Packages that add something, by name, and what."""
 

@@ -42,6 +42,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--loss", metavar="NAME", help="loss or weighted sum of losses (semseg losses); default: the recommended one"
     )
     parser.add_argument(
+        "--start-features",
+        action="store_true",
+        help="describe voxels by the shipped start model, too, which was trained on synthetic volumes alone",
+    )
+    parser.add_argument(
         "--start", metavar="MODEL", help="model to start from: one of ours, a MONAI bundle, or a model folder of nnU-Net"
     )
     parser.add_argument("--resume", action="store_true", help="go on where a crashed or cancelled run stopped")
@@ -82,6 +87,7 @@ def run(arguments: argparse.Namespace, on_event: EventSink, cancelled: Callable[
         device=arguments.device,
         precision=arguments.precision,
         variants=arguments.variants,
+        start_features=arguments.start_features,
     )
     job = FineTuneJob(
         tree=arguments.tree,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from semseg_core.data.intensity import IntensityRule
 from semseg_core.errors import ModelError, SemSegError
-from semseg_core.features.layout import feature_names
+from semseg_core.features.layout import COORDINATES, feature_names
 from semseg_core.labels.formats.own_json import from_record as tree_from_record
 from semseg_core.labels.formats.own_json import to_record as tree_to_record
 from semseg_core.labels.tree import LabelTree
@@ -107,7 +107,7 @@ class ModelCard:
                     int(network["inputs"]),
                     int(network["width"]),
                     float(network["dropout"]),
-                    bool(network.get("known", False)),
+                    int(network.get("known", 0)),
                     int(network.get("direct", 0)),
                 ),
                 loss=str(record["loss"]),
@@ -128,6 +128,8 @@ class ModelCard:
             raise ModelError(f"{what}: its known_floor {card.known_floor} is impossible; the file was altered, copy it anew")
         if card.network.direct not in (0, 0 if card.context is None else card.context.features):
             raise ModelError(f"{what}: {card.network.direct} features go to the logits, which it does not have; copy it anew")
+        if not 0 <= card.network.known <= card.network.inputs - len(COORDINATES):
+            raise ModelError(f"{what}: its network {card.network} is impossible; the file was altered, copy it anew")
         if card.network.inputs != expected or not 0 < card.network.width <= 1 << 16 or not 0 <= card.network.dropout < 1:
             raise ModelError(
                 f"{what}: its network takes {card.network.inputs} features, this program computes {expected}; train again"

@@ -58,13 +58,14 @@ class KnownOutput(nn.Module):
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for inputs in (shape.inputs - len(COORDINATES), KNOWN_WIDTH):
+        self.inputs = shape.known
+        for inputs in (self.inputs, KNOWN_WIDTH):
             layers += [nn.Linear(inputs, KNOWN_WIDTH), nn.GELU(), nn.LayerNorm(KNOWN_WIDTH), GaussianDropout(shape.dropout)]
         self.layers = nn.Sequential(*layers, nn.Linear(KNOWN_WIDTH, 1))
 
     def forward(self, standardized: torch.Tensor) -> torch.Tensor:
         """Log odds, (N,), of standardized features, (N, F)."""
-        appearance = standardized[:, : -len(COORDINATES)].clamp(-FEATURE_LIMIT, FEATURE_LIMIT)
+        appearance = standardized[:, : self.inputs].clamp(-FEATURE_LIMIT, FEATURE_LIMIT)
         if self.training:
             appearance = appearance + KNOWN_NOISE * torch.randn_like(appearance)
         return self.layers(appearance)[:, 0]

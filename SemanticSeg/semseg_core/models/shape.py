@@ -17,14 +17,15 @@ class NetworkShape:
         inputs: Number of features of the bank.
         width: Width of both hidden layers.
         dropout: Strength of the noise on hidden values while training, as the share that plain dropout would drop.
-        known: Whether it also tells what resembles no mark.
+        known: Number of features, from the first on, by which it also tells what resembles no mark; 0 if it does not. Of the
+            bank alone: a context network that saw the marks tells slices with marks from the others.
         direct: Number of context features, the last ones before the coordinates, that also go straight to the logits; 0 for none.
     """
 
     inputs: int
     width: int = 256
     dropout: float = 0.4
-    known: bool = True
+    known: int = 0
     direct: int = 0
 
 

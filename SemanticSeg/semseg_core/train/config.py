@@ -69,6 +69,7 @@ class TrainConfig:
         unmarked_share: Voxels without marks per step, as a share of the batch; they teach what resembles no mark.
         learner: "quick" (on the feature bank, and a start model's context network as it is) or "deep" (a context network learns
             with it, from what the quick learner found).
+        start_features: Whether the quick learner describes voxels by the shipped start model, too.
         mirror: Whether to learn from mirror images, too, where the tree has left and right.
         max_voxels: Largest working volume; finer images are seen at a coarser spacing, results keep their grid.
 
@@ -91,6 +92,7 @@ class TrainConfig:
     held_back: float = 0.1
     unmarked_share: float = 0.5
     mirror: bool = True
+    start_features: bool = False
     learner: str = "quick"
     max_voxels: int = 12_000_000
 

@@ -116,7 +116,7 @@ def fine_tune_files(
         if report is not None:
             on_event(Note(report.sentence()))
         card = replace(card, network=network.shape)
-        widened = config.learner == "deep" and context is None
+        widened = context is None and (config.learner == "deep" or config.start_features)
         if widened:
             card, network, context = deep_start(card, network, [case.volume for case in loaded])
         on_event(Stage("Computing features"))

@@ -12,7 +12,7 @@ from semseg_core.data.intensity import choose_rules
 from semseg_core.data.resample import anatomical_grid, anatomical_spacing
 from semseg_core.data.volume import Volume
 from semseg_core.errors import ModelError
-from semseg_core.features.layout import feature_names
+from semseg_core.features.layout import COORDINATES, feature_names
 from semseg_core.labels.tree import LabelTree
 from semseg_core.losses.catalog import DEFAULT_LOSS
 from semseg_core.models.card import ModelCard
@@ -41,12 +41,13 @@ def starting_card(volumes: Sequence[Volume], tree: LabelTree, config: TrainConfi
         loss = config.loss or DEFAULT_LOSS
         return replace(before, tree=tree, loss=loss, training={}, known_floor=None, landmarks=landmarks)
     rules = choose_rules(volumes[0])
+    inputs = len(feature_names(tuple(str(index) for index in range(len(rules)))))
     return ModelCard(
         tree=tree,
         channels=channels,
         rules=rules,
         spacing_mm=_working_spacing(volumes, config.max_voxels),
-        network=NetworkShape(inputs=len(feature_names(tuple(str(index) for index in range(len(rules)))))),
+        network=NetworkShape(inputs=inputs, known=inputs - len(COORDINATES)),
         loss=config.loss or DEFAULT_LOSS,
         everywhere=False,
     )

@@ -21,7 +21,7 @@ def make_model() -> Callable[[LabelTree], Model]:
 
     def make(tree: LabelTree, width: int = 16) -> Model:
         torch.manual_seed(0)
-        shape = NetworkShape(len(feature_names(("t1",))), width)
+        shape = NetworkShape(len(feature_names(("t1",))), width, known=20)
         network = PointNetwork(shape, len(tree.leaves))
         network.fit_scaling(torch.randn(50, shape.inputs) * 3 + 1)
         card = ModelCard(tree, ("t1",), (IntensityRule("t1"),), (3.0, 2.0, 2.5), shape, "cross-entropy", False, {"steps": 7})

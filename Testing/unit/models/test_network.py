@@ -62,14 +62,14 @@ def test_no_rows_give_no_logits() -> None:
 def test_what_resembles_a_mark_is_told_without_coordinates() -> None:
     """Neither place nor what lies beyond the limit of the features changes it; a network may have no such output."""
     torch.manual_seed(0)
-    network = PointNetwork(NetworkShape(inputs=6, width=4), 2).eval()
+    network = PointNetwork(NetworkShape(inputs=6, width=4, known=2), 2).eval()
     rows = torch.randn(5, 6)
     logits, known = network.decide(rows)
     assert torch.equal(logits, network(rows))
     assert known.shape == (5,)
     moved = rows.clone()
-    moved[:, -3:] += 1.0
+    moved[:, 2:] += 1.0  # a map of a context network, and the coordinates
     assert torch.equal(network.decide(moved)[1], known)
     assert not torch.equal(network(moved), logits)
     assert not torch.equal(network.train().decide(rows)[1], network.decide(rows)[1])  # noise while training
-    assert PointNetwork(NetworkShape(inputs=6, width=4, known=False), 2).decide(rows)[1] is None
+    assert PointNetwork(NetworkShape(inputs=6, width=4), 2).decide(rows)[1] is None

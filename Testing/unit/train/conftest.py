@@ -55,7 +55,7 @@ def start(brain_tree: LabelTree) -> Callable[..., TrainingState]:
 
     def make(rows: TrainingRows, config: TrainConfig) -> TrainingState:
         torch.manual_seed(config.seed)
-        network = PointNetwork(NetworkShape(INPUTS, 24), len(brain_tree.leaves))
+        network = PointNetwork(NetworkShape(INPUTS, 24, known=INPUTS - 3), len(brain_tree.leaves))
         network.fit_scaling(rows.features.flatten(0, 1))
         return start_state(network, config)
 

@@ -101,7 +101,7 @@ def test_a_single_slice_of_many_channels_is_learned_and_labelled(
     assert isinstance(events[-1], Done)
     assert summary["joint_steps"] == 22  # of 40 steps, after 12 and before 6 of the point network alone
     assert summary["options"]["learner"] == "deep"
-    assert summary["held_back_dice"]["leaf"] > 0.8
+    assert summary["held_back_dice"]["leaf"] > 0.6
     assert 0.0 < summary["min_confidence"]["leaf"] <= 1.0
     model = load_model(tmp_path / "model")
     assert model.card.context.plane == 0

@@ -78,7 +78,7 @@ def begin(brain_tree: LabelTree) -> Callable[[TrainConfig], TrainingState]:
         torch.manual_seed(config.seed)
         arguments = {"spatial_dims": 2, "in_channels": 1, "out_channels": FEATURES, "features": [8, 8, 8, 8, 8, 8]}
         shape = ContextShape(1, FEATURES, (1.0, 1.0, 1.0), arguments=arguments, window=(1, 32, 32), plane=0)
-        point = PointNetwork(NetworkShape(2 + FEATURES + 3, 16, dropout=0.1), len(brain_tree.leaves))
+        point = PointNetwork(NetworkShape(2 + FEATURES + 3, 16, dropout=0.1, known=2), len(brain_tree.leaves))
         return start_joint(point, ContextNetwork(shape), config)
 
     return make

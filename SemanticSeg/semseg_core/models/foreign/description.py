@@ -14,7 +14,7 @@ from torch import nn
 
 from semseg_core.data.intensity import IntensityRule
 from semseg_core.errors import LabelTreeError, ModelError
-from semseg_core.features.layout import feature_names
+from semseg_core.features.layout import COORDINATES, feature_names
 from semseg_core.labels.formats.foreign import ForeignLabel, ForeignTree, grow
 from semseg_core.labels.formats.total_segmentator import complete
 from semseg_core.labels.tree import LabelTree
@@ -260,9 +260,10 @@ def assemble(foreign: ForeignModel, head: Head, network: Callable[[], nn.Module]
     )
     context = ContextNetwork(shape, ForeignBody(network(), **outside)).eval()
     names = feature_names(tuple(str(index) for index in range(len(foreign.channels))), shape.features)
+    known = len(names) - shape.features - len(COORDINATES)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        point = PointNetwork(NetworkShape(inputs=len(names), direct=shape.features), len(tree.leaves))
+        point = PointNetwork(NetworkShape(inputs=len(names), known=known, direct=shape.features), len(tree.leaves))
     with torch.no_grad():
         point.head.weight.zero_()
         point.head.bias.copy_(head.bias)
