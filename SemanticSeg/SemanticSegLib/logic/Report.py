@@ -10,7 +10,7 @@ from SemanticSegLib.logic.Dependencies import Dependencies
 from SemanticSegLib.logic.ParameterNode import SemanticSegParameterNode
 from semseg_core import __version__
 
-PACKAGES = ("numpy", "scipy", "SimpleITK", "torch", "safetensors")
+PACKAGES = ("numpy", "scipy", "SimpleITK", "torch", "monai", "safetensors")
 
 CHOICES = ("learner", "loss", "budgetSeconds", "device", "certainty", "level", "allFrames")
 """Parameters that say how something was done. Names of nodes, models and files may name a patient and are left out."""

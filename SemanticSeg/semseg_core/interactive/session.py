@@ -223,7 +223,7 @@ class InteractiveSession:
             rate = peak * min(1.0, (made + 1) / WARM_UP_STEPS) * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0)))
             take_step(self._state, *self._batch(), self._loss, self.config, rate)
             self._answering = True
-        floor = None if self._card.everywhere else known_floor(self._state.average, self._marked)
+        floor = None if self._card.everywhere else known_floor(self._state.average, self._marked, self._body)
         self._card = replace(self._card, known_floor=floor)
         self._seconds += time.monotonic() - begun
         return made

@@ -148,7 +148,8 @@ def fine_tune_files(
     if state.step == 0:
         raise CancelledError("cancelled before the first training step; nothing was written")
     if len(rows.unmarked):
-        card = replace(card, known_floor=known_floor(state.best, rows.features[0, ~rows.mirrored].to(device)))
+        marked = rows.features[0, ~rows.mirrored].to(device)
+        card = replace(card, known_floor=known_floor(state.best, marked, rows.unmarked.to(device)))
     used = replace(config, variants=variants, precision="float32" if autocast is None else "bfloat16")
     summary = {**_summary(state, rows, loaded, used, report, device, stopped), "joint_steps": joint_steps}
     save_model(folder, Model(replace(card, training=summary), state.best, context))

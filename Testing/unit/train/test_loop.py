@@ -14,7 +14,7 @@ from semseg_core.train import loop
 from semseg_core.train.config import Budget, TrainConfig
 from semseg_core.train.events import Event, Progress, Score
 from semseg_core.train.loop import HOLD_BACK_UNTIL, WARM_UP_STEPS, TrainingState
-from semseg_core.train.scoring import HIGHEST_FLOOR, known_floor
+from semseg_core.train.scoring import FLOORS, known_floor
 
 from .conftest import points_of
 
@@ -291,8 +291,10 @@ def test_the_known_output_tells_marks_from_other_voxels(make_rows: Make, start, 
     train(state, rows, steps(200))
     network = state.best.eval()
     known = network.decide(network.standardize(others.features[0]))[1].detach()
-    floor = known_floor(network, marked.features[0])
+    floor = known_floor(network, marked.features[0], others.features[0])
     assert (known[:80] >= floor).float().mean() > 0.97
     assert (known[80:] >= floor).float().mean() < 0.05
-    assert floor <= HIGHEST_FLOOR
-    assert known_floor(network, marked.features[0, :0]) is None
+    assert floor <= FLOORS[-1]
+    assert known_floor(network, marked.features[0, :0], others.features[0]) is None
+    # Where all of the body is like what is marked, nothing is taken for unknown.
+    assert known_floor(network, marked.features[0], marked.features[0]) <= FLOORS[0]
