@@ -25,6 +25,9 @@ from semseg_core.sparse.scribbles import SparseLabels
 from semseg_core.train.config import TrainConfig
 from semseg_core.train.patches import Places
 
+MAX_ROWS = 1_000_000
+"""Marks used of all cases together: with their mirror images and 60 features, 0.5 GB for each variant."""
+
 MAX_ROWS_PER_CASE = 200_000
 """Marks used of one case; a dense segmentation is thinned to this many, balanced over the tree. 80 features: 64 MiB."""
 
@@ -118,6 +121,7 @@ def case_rows(
     variants: Callable[[], int],
     rng: np.random.Generator,
     cancelled: Callable[[], bool],
+    case_count: int = 1,
 ) -> CaseRows:
     """Rows of one case.
 
@@ -130,12 +134,13 @@ def case_rows(
         variants: Number of intensity variants; asked when the features of the unchanged volume are there.
         rng: Draws strokes, variants and sub-voxel shifts.
         cancelled: Asked now and then.
+        case_count: Number of cases that are trained on together.
 
     Raises:
         CancelledError: If `cancelled` said so.
     """
     everything = marks
-    marks = _thinned(marks, card.tree, rng)
+    marks = _thinned(marks, card.tree, min(MAX_ROWS_PER_CASE, MAX_ROWS // case_count), rng)
     held = held_back_strokes(marks, config.held_back, rng)
     images = mirror_images(card.tree) if config.mirror else {}
     bank = describe(card, context, volume, cancelled=cancelled, mirrored=bool(images))
@@ -283,11 +288,11 @@ def combine(cases: Sequence[CaseRows], tree: LabelTree, balance: float) -> Train
     )
 
 
-def _thinned(marks: SparseLabels, tree: LabelTree, rng: np.random.Generator) -> SparseLabels:
-    if len(marks) <= MAX_ROWS_PER_CASE:
+def _thinned(marks: SparseLabels, tree: LabelTree, most: int, rng: np.random.Generator) -> SparseLabels:
+    if len(marks) <= most:
         return marks
     weights = balanced_weights(marks.label_ids, tree, 0.5)
-    return marks.subset(np.sort(rng.choice(len(marks), MAX_ROWS_PER_CASE, replace=False, p=weights)))
+    return marks.subset(np.sort(rng.choice(len(marks), most, replace=False, p=weights)))
 
 
 def marks_points(marks: SparseLabels, shift_vox: np.ndarray | float = 0.0) -> torch.Tensor:

@@ -210,7 +210,7 @@ def _rows(
 
         volume = normalize(case.volume, card.rules)
         draws = np.random.default_rng(int(rng.integers(2**63)))
-        found.append(case_rows(volume, case.marks, card, context, config, variants, draws, cancelled))
+        found.append(case_rows(volume, case.marks, card, context, config, variants, draws, cancelled, len(cases)))
         on_event(Progress((number + 1) / len(cases), time.monotonic() - started))
     found, landmarks = aligned(found, card.tree, card.landmarks)
     return combine(found, card.tree, config.balance), chosen, landmarks
