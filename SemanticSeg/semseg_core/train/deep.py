@@ -35,6 +35,9 @@ from semseg_core.train.scoring import HeldBackScorer
 QUICK_UNTIL, JOINT_UNTIL = 0.3, 0.85
 """Shares of the budget at which the first quick phase and the joint phase end; the first may be done earlier."""
 
+FEW_STEPS = 50
+"""Joint steps below which a budget was too short to mean anything; the user is told."""
+
 
 def phases(budget: Budget) -> tuple[Budget, Budget, Budget]:
     """When each phase ends: in seconds since the run began, or each in its own steps (at least one)."""
@@ -178,9 +181,11 @@ def learn_deeply(
     if joint is None:
         earlier = state.seconds
         first = replace(config, budget=phases(config.budget)[0])
+        # Held-back strokes measure the phases to come, so this one must not join them to its own training near its end.
+        kept_out = replace(rows, weights=rows.weights * ~rows.held)
         if fine_tune(
             state,
-            rows,
+            kept_out,
             loss,
             tree,
             first,
@@ -284,6 +289,9 @@ def go_deeper(
         on_event(Stage("Training on its features"))
         last = replace(config, budget=until)
         stopped = fine_tune(final, rows, loss, tree, last, started, on_event, cancelled, lambda _: None, autocast)
+    if not stopped and config.budget.seconds is not None and state.step < FEW_STEPS:
+        few = f"only {state.step} steps of the context network fitted into {config.budget}"
+        on_event(Note(f"{few}; give the deep learner ten minutes or more, or take the quick one", "warning"))
     if final.step == 0:  # cancelled before: the joint phase's result counts
         for name in ("step", "seconds", "loss", "best_step"):
             setattr(final, name, getattr(state, name))

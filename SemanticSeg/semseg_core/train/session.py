@@ -115,6 +115,8 @@ def fine_tune_files(
         context = None if earlier is None else earlier.context
         if report is not None:
             on_event(Note(report.sentence()))
+        if not network.shape.known:
+            on_event(Note("the start model is of a version that does not tell unknown tissue; nor will this one", "warning"))
         card = replace(card, network=network.shape)
         widened = context is None and (config.learner == "deep" or config.start_features)
         if widened:
