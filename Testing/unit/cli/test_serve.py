@@ -106,7 +106,7 @@ def test_strokes_become_views_a_volume_and_a_model(child: Child, opening: Open, 
     values, confidence = read_volume(child.until(Answer, 4).outputs[0])
     body = phantom_files.truth > 0
     assert (values == phantom_files.truth)[body].mean() > 0.85
-    assert confidence[body].min() > 0
+    assert (confidence[body] > 0).mean() > 0.95  # the rest resembles no mark
     for shown in read_slices(refined.outputs[0]):
         assert (shown.values == values.take(shown.index, shown.axis)).mean() > 0.999
     # A further stroke, as a file that a person drew.
