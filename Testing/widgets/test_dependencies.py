@@ -38,7 +38,7 @@ def changes(dependencies: Dependencies) -> list[bool]:
 
 
 def test_where_all_is_there_nothing_is_to_install(dependencies: Dependencies) -> None:
-    assert [package.name for package in dependencies.packages()] == ["PyTorch", "safetensors", "tqdm"]
+    assert [package.name for package in dependencies.packages()] == ["PyTorch", "monai", "safetensors", "tqdm"]
     assert all(package.version for package in dependencies.packages())
     assert dependencies.usable() == (True, "")
     assert dependencies.canInstall() == (False, "Everything is installed.")
