@@ -58,8 +58,13 @@ def test_from_an_empty_scene_to_a_saved_result_on_a_real_ct(slicer_scene, panel,
     _tell(story, tmp_path)
     paths = story.logic.results.shown.paths
     answers = paths.decide(0.0, "leaf")
-    hits = [np.mean(answers.label_ids[truth.array == label.value] == label.id) for label in leaves]
-    assert np.mean(hits) > 0.5, hits  # six organs, a few seconds: what matters here is that it is no accident
+    # Ten voxels in the middle of each of six organs, a few seconds: what matters here is that it is no accident. What resembles
+    # none of these few marks stays unknown.
+    found = [answers.label_ids[truth.array == label.value] for label in leaves]
+    answered = [np.mean(label_ids != 0) for label_ids in found]
+    right = [np.mean(label_ids[label_ids != 0] == label.id) for label_ids, label in zip(found, leaves, strict=True)]
+    assert np.mean(answered) > 0.4, answered
+    assert np.mean(right) > 0.6, right
 
 
 def _tell(story: Story, tmp_path: Path) -> None:
