@@ -32,7 +32,8 @@ from semseg_core.train.rows import (
     marks_points,
     mirrored_marks,
     sample_rows,
-    unmarked_features,
+    sample_sides,
+    unmarked_points,
     with_images,
 )
 from semseg_core.train.start import starting_card, starting_network
@@ -130,7 +131,8 @@ def stroke_rows(
     rows = with_images(features, marks.label_ids, np.zeros(len(marks), dtype=bool), inside, chosen, images)
     if not unmarked:
         return rows
-    return replace(rows, unmarked=unmarked_features(subject.bank, marks, np.random.default_rng(seed), bool(images)))
+    free = unmarked_points(subject.bank, marks, np.random.default_rng(seed))
+    return replace(rows, unmarked=sample_sides(subject.bank, free, bool(images)))
 
 
 def voxel_rows(subject: Subject, rows: np.ndarray) -> CaseRows:

@@ -41,7 +41,7 @@ def aligned(
 def middles_of(case: CaseRows, tree: LabelTree) -> dict[int, tuple[np.ndarray, float]]:
     """Middles of the leaves that a case has marks of, its mirror image left out."""
     chosen = ~case.mirrored & np.isin(case.label_ids, [leaf.id for leaf in tree.leaves])
-    coordinates = case.features[0, torch.from_numpy(chosen), -len(COORDINATES) :].double().numpy()
+    coordinates = case.features[0, :, -len(COORDINATES) :].double().cpu().numpy()[chosen]
     return middles(case.label_ids[chosen], coordinates)
 
 
@@ -50,6 +50,6 @@ def posed(case: CaseRows, pose: Pose) -> CaseRows:
     if (pose.matrix == Pose.identity().matrix).all():
         return case
     sides = np.where(case.mirrored, -1.0, 1.0)[:, None] * [1.0, 0.0, 0.0] + [0.0, 1.0, 1.0]
-    coordinates = case.features[..., -len(COORDINATES) :].double().numpy()
-    mapped = torch.as_tensor(sides * pose.apply(sides * coordinates), dtype=torch.float32)
+    coordinates = case.features[..., -len(COORDINATES) :].double().cpu().numpy()
+    mapped = torch.as_tensor(sides * pose.apply(sides * coordinates), dtype=torch.float32, device=case.features.device)
     return replace(case, features=torch.cat([case.features[..., : -len(COORDINATES)], mapped], dim=-1))

@@ -205,18 +205,6 @@ def with_images(
     )
 
 
-def unmarked_features(bank: FeatureBank, marks: SparseLabels, rng: np.random.Generator, mirror: bool) -> torch.Tensor:
-    """Features of random voxels of the body that bear no mark, (U, F); none where nearly all of it is marked.
-
-    Args:
-        bank: Features of the volume.
-        marks: All marks of the volume.
-        rng: Draws the voxels.
-        mirror: Whether every other one is taken from the mirror image.
-    """
-    return sample_sides(bank, unmarked_points(bank, marks, rng), mirror)
-
-
 def unmarked_points(bank: FeatureBank, marks: SparseLabels, rng: np.random.Generator) -> torch.Tensor:
     """Random places in the body that bear no mark, (U, 3) RAS; none where nearly all of it is marked."""
     points = bank.random_points(UNMARKED, rng)
