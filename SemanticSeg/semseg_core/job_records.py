@@ -136,6 +136,7 @@ class PredictSeriesJob:
     model: str
     series: tuple[SeriesImage, ...]
     device: str = "auto"
+    everything: bool = False
 
     def execute(self, on_event: EventSink, cancelled: Callable[[], bool]) -> None:
         """Carry the job out."""
@@ -143,7 +144,8 @@ class PredictSeriesJob:
         from semseg_core.infer.session import predict_files
 
         for image in self.series:
-            predict_files(self.model, image.images, None, on_event, cancelled, device=self.device, paths_output=image.paths)
+            options = {"device": self.device, "paths_output": image.paths, "everything": self.everything}
+            predict_files(self.model, image.images, None, on_event, cancelled, **options)
 
     def located(self, folder: Path) -> PredictSeriesJob:
         """The job with relative paths starting at a folder."""

@@ -26,7 +26,7 @@ SHAPE = (9, 11, 13)
 SETTINGS = {
     "tree": None, "currentLabelId": 0, "hiddenLabelIds": [], "certainty": 0.0, "level": "auto", "showConfidence": False,
     "show3D": False, "resultOpacity": 0.5, "scribbleOpacity": 1.0, "model": "", "device": "cpu", "furtherChannels": [],
-    "channelNames": "", "allFrames": False, "startModel": "",
+    "channelNames": "", "allFrames": False, "everything": False, "startModel": "",
 }  # fmt: skip
 
 

@@ -39,7 +39,8 @@ TRAIN = FineTuneJob(
 
 APPLY = PredictJob("model", ("t1.nii.gz",), "out.seg.nrrd", level=2, min_confidence=0.25, confidence="sure.nii.gz", device="cpu")
 
-SERIES = PredictSeriesJob("model", (SeriesImage(("a.nrrd", "b.nrrd"), "1.npz"), SeriesImage(("/c.nrrd",), "2.npz")), "cpu")
+IMAGES = SeriesImage(("a.nrrd", "b.nrrd"), "1.npz"), SeriesImage(("/c.nrrd",), "2.npz")
+SERIES = PredictSeriesJob("model", IMAGES, "cpu", everything=True)
 
 JUDGE = EvaluateJob("tree.json", "truth.nii.gz", "out.nii.gz", "report.json", within_truth=True, surface_tolerance_mm=1.5)
 
@@ -106,6 +107,7 @@ WRONG = [
     ("predict", {"output": 5}, "missing or has the wrong type"),
     ("predict", {"paths": 5}, "missing or has the wrong type"),
     ("predict-series", {"series": [{"images": ["a"]}]}, "missing or has the wrong type"),
+    ("predict-series", {"everything": 1}, "missing or has the wrong type"),
     ("finetune", {"output": None}, "missing or has the wrong type"),
     ("predict", {"images": "i.nii"}, "missing or has the wrong type"),
     ("predict", {"images": [1]}, "missing or has the wrong type"),

@@ -93,11 +93,11 @@ class PreviewDesk(Bench):
     def show_view(self, request: Request, value: int) -> None:
         self.child.events.emit(View(request.id, str(self.show_slices(request, value)), 8))
 
-    def show_volume(self, request: Request, value: int) -> None:
+    def show_volume(self, request: Request, value: int, unfamiliar_share: float = 0.0) -> None:
         path = self.child.folder.path / f"volume-{request.id}.npz"
         shape = self.parameters.volume.GetImageData().GetDimensions()[::-1]
         write_volume(path, np.full(shape, value), np.ones(shape))
-        self.child.answer(request, path)
+        self.child.answer(request, path, unfamiliar_share=unfamiliar_share)
 
     @property
     def overlay(self) -> slicer.vtkMRMLLabelMapVolumeNode | None:

@@ -127,5 +127,7 @@ def sceneState(logic) -> dict[str, object]:
             for index in range(parameters.result.GetSegmentation().GetNumberOfSegments())
         ),
         "volume": parameters.volume.GetName(),
-        "choices": [parameters.budgetSeconds, parameters.certainty, parameters.level, parameters.model],
+        "choices": [
+            parameters.budgetSeconds, parameters.certainty, parameters.level, parameters.model, parameters.everything,
+        ],
     }

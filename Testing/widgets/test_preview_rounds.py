@@ -180,6 +180,35 @@ def test_certainty_and_level_are_those_of_the_result(learning: PreviewDesk) -> N
     assert {request.level for request in learning.child.heard()} == {"auto"}
 
 
+def test_much_unfamiliar_tissue_is_told_once_it_rests_and_the_switch_is_followed(learning: PreviewDesk) -> None:
+    refine = learning.child.heard()[-1]
+    assert not refine.everything
+    learning.child.answer(refine, learning.show_slices(refine, CORTEX), seconds=60.0)
+    learning.show_volume(learning.child.heard()[0], CORTEX, unfamiliar_share=0.482)
+    gestures.wait_until(lambda: learning.preview.state == "waiting")
+    title = f"Preview from {sum(learning.counts().values())} voxels."
+    share = "48 % of the tissue resembles nothing that was scribbled on"
+    advice = "Where labels are missing, scribble, or tick 'Label unfamiliar tissue, too' in step 4."
+    assert learning.preview.sentence == f"{title} {share} and stays unknown. {advice}"
+    learning.parameters.everything = True
+    slices, volume = learning.child.heard()
+    assert (kinds([slices, volume]), slices.everything, volume.everything) == ([ShowSlices, ShowVolume], True, True)
+    learning.show_volume(volume, CORTEX, unfamiliar_share=0.482)
+    gestures.wait_until(lambda: learning.preview.sentence == f"{title} {share}: its labels are guesses.")
+
+
+def test_a_pause_is_still_explained_when_the_switch_is_moved(learning: PreviewDesk) -> None:
+    learning.show_view(learning.child.heard()[-1], CORTEX)
+    learning.step.undo()
+    learning.scribbles.refresh()
+    assert kinds(learning.child.heard()) == [Cancel]
+    learning.parameters.everything = True
+    learning.show_volume(learning.child.heard()[-1], CORTEX, unfamiliar_share=0.5)
+    gestures.wait_until(lambda: learning.colors() == {"cortex"})
+    gestures.process_events()
+    assert learning.preview.sentence == "Scribble on at least two labels; the preview follows each stroke."
+
+
 def test_hidden_labels_are_transparent(learning: PreviewDesk) -> None:
     learning.show_view(learning.child.heard()[-1], CORTEX)
     table = learning.overlay.GetDisplayNode().GetColorNode()

@@ -91,6 +91,7 @@ def _tell(story: Story, tmp_path: Path) -> None:
     deep = sum(tree.depth(labelId) * count for labelId, count in detailed.items())
     assert sum(tree.depth(labelId) * count for labelId, count in shown.answers.voxels.items()) < deep, "certainty costs detail"
 
+    gestures.click(story.apply.everythingCheck)
     gestures.process_events()
     before = story.state()
     assert story.saveAndReopen(tmp_path / "story.mrb") == before

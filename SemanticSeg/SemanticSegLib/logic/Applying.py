@@ -44,6 +44,7 @@ class Applied:
         count: Images that were segmented.
         logTail: Last lines of the child's log.
         seconds: How long it took.
+        unfamiliarShare: Part of the last image's body that resembles nothing the model learned from, 0…1.
         folder: Files of a run that failed, for a report; whoever takes them removes them.
     """
 
@@ -52,6 +53,7 @@ class Applied:
     count: int = 0
     logTail: str = ""
     seconds: float = 0.0
+    unfamiliarShare: float = 0.0
     folder: JobFolder | None = None
 
 
@@ -63,6 +65,7 @@ class Applying:
         modelFolder: The model.
         tree: Its labels.
         device: Where to compute, as in TrainConfig.
+        everything: Whether to label also what resembles nothing the model learned from.
         runner: Runs child processes.
         receive: Takes what one image gave; may refuse it with a SemSegError, which ends the run.
         soon: Makes what gives way to the application between two parts of a file.
@@ -78,6 +81,7 @@ class Applying:
         modelFolder: Path,
         tree: LabelTree,
         device: str,
+        everything: bool,
         runner: JobRunner,
         receive: Callable[[Target, AnswerPaths], None],
         soon: Callable[[Callable[[], None], int], Soon] = Soon,
@@ -91,9 +95,11 @@ class Applying:
         self._model = str(modelFolder.resolve())
         self._tree = tree
         self._device = device
+        self._everything = everything
         self._runner = runner
         self._receive = receive
         self._done = 0
+        self._unfamiliarShare = 0.0
         self._batch: tuple[tuple[SeriesImage, Target], ...] = ()
         self._refusal: Applied | None = None
         self._began = time.monotonic()
@@ -156,7 +162,7 @@ class Applying:
 
     def _launch(self) -> None:
         self._tell(_("Starting"), None)
-        job = PredictSeriesJob(self._model, tuple(image for image, _target in self._batch), self._device)
+        job = PredictSeriesJob(self._model, tuple(image for image, _target in self._batch), self._device, self._everything)
         self._waiting = iter(self._batch)
         self._running = self._runner.start(job, self._folder)
         self._running.events.connect(self._onEvent)
@@ -168,6 +174,7 @@ class Applying:
         elif isinstance(event, Progress):
             self._tell(None, event.fraction)
         elif isinstance(event, Done) and self._refusal is None:
+            self._unfamiliarShare = event.summary["unfamiliar_share"]
             self._take(*next(self._waiting))
 
     def _take(self, image: SeriesImage, target: Target) -> None:
@@ -187,7 +194,8 @@ class Applying:
             folder = self._folder if outcome.kind in ("failed", "crashed") else None
             self._end(Applied(outcome.kind, self._readable(outcome.message), self._done, outcome.logTail, folder=folder))
         elif self._done == len(self._targets):
-            self._end(Applied("done", count=self._done, seconds=time.monotonic() - self._began))
+            seconds = time.monotonic() - self._began
+            self._end(Applied("done", count=self._done, seconds=seconds, unfamiliarShare=self._unfamiliarShare))
         elif self._cancelled:
             self._end(Applied("cancelled", _("Cancelled."), self._done))
         else:

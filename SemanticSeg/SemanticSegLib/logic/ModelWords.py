@@ -25,6 +25,7 @@ def cardLines(card: ModelCard) -> tuple[tuple[str, str], ...]:
         (_("Voxels"), _("works at {size} mm; the result keeps the voxels of the image").format(size=size)),
         (_("Intensities"), "; ".join(_rule(*rule) for rule in rules)),
         (_("Air"), _("gets labels, too") if card.everywhere else _("stays unknown")),
+        (_("Unfamiliar tissue"), _("gets labels, too") if card.known_floor is None else _("stays unknown, unless asked for")),
         (_("Learned from"), _learned(training)),
         (_("Agreement"), _agreement(training.get("held_back_dice"))),
     )

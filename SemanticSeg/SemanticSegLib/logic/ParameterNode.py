@@ -26,7 +26,8 @@ class SemanticSegParameterNode:
     `device` are those of `train/config.py`.
 
     Applying: `model` is the name of a stored model; `level` is "leaf", "auto" (the deepest level whose confidence reaches
-    `certainty`) or the number of a tree level; with `allFrames` every frame of the volume's sequence is segmented.
+    `certainty`) or the number of a tree level; with `allFrames` every frame of the volume's sequence is segmented; with
+    `everything` tissue that resembles nothing scribbled on is labeled, too, which stays unknown else.
     """
 
     volume: slicer.vtkMRMLScalarVolumeNode
@@ -60,6 +61,7 @@ class SemanticSegParameterNode:
     certainty: Annotated[float, WithinRange(0.0, 1.0)] = 0.0
     level: str = "auto"
     allFrames: bool = False
+    everything: bool = False
     resultOpacity: Annotated[float, WithinRange(0.0, 1.0)] = 0.5
     showConfidence: bool = False
     show3D: bool = False

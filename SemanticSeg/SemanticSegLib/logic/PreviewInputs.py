@@ -34,7 +34,7 @@ class PreviewInputs:
         volumes: The channels of the image, as `begin` found them.
         changed: `()` when a choice may be another.
         imageChanged: `()` when, after `begin`, other volumes are chosen, or one of them has other voxels.
-        lookChanged: `()` when level or certainty is another.
+        lookChanged: `()` when level or certainty is another, or whether to label unfamiliar tissue.
     """
 
     def __init__(self, parameters: SemanticSegParameterNode, labels: LabelsLogic, models: ModelStore) -> None:
@@ -99,24 +99,24 @@ class PreviewInputs:
         self._observers, self.volumes = [], ()
 
     def look(self, tree: LabelTree) -> dict[str, object]:
-        """Level and certainty that answers are wanted at, as requests take them; "auto" where a tree has not so many levels."""
+        """How answers are wanted, as requests take it; level "auto" where a tree has not so many."""
         level, certainty = self.parameters.level, self.parameters.certainty
         if level.isdigit():
             level = int(level) if 1 <= int(level) <= tree.height else "auto"
-        return {"level": level, "min_confidence": certainty}
+        return {"level": level, "min_confidence": certainty, "everything": self.parameters.everything}
 
     def _chosenVolumes(self) -> tuple[slicer.vtkMRMLScalarVolumeNode, ...]:
         return tuple(node for node in (self.parameters.volume, *self.parameters.furtherChannels) if node is not None)
 
     def _follow(self, parameters: SemanticSegParameterNode) -> None:
         self.parameters = parameters
-        self._look = (parameters.level, parameters.certainty)
+        self._look = (parameters.level, parameters.certainty, parameters.everything)
         self._parametersObserver = parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, self._onParametersModified)
 
     def _onParametersModified(self, _caller: object, _event: str) -> None:
         if self.volumes and self._chosenVolumes() != self.volumes:
             self.imageChanged.emit()
-        look = (self.parameters.level, self.parameters.certainty)
+        look = (self.parameters.level, self.parameters.certainty, self.parameters.everything)
         if look != self._look:
             self._look = look
             self.lookChanged.emit()

@@ -16,6 +16,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from SemanticSegLib.logic.Signal import Signal
+from SemanticSegLib.logic.UnfamiliarWords import previewHint
 from SemanticSegLib.nodes.PreviewOverlay import PreviewOverlay
 from SemanticSegLib.nodes.VisibleSlices import Place, sliceViews, visibleSlices
 from SemanticSegLib.nodes.VolumeNodes import volumeGrid
@@ -94,7 +95,7 @@ class PreviewRounds:
         self._tree = tree
         self._marks: SparseLabels | None = None
         self._title = _("Preview by the start model")
-        self._learned = 0.0
+        self._learned, self._unfamiliarShare = 0.0, 0.0
         self._asked: float | None = None
         self._seen: tuple[Place, ...] = ()
         self._steps: Iterator[None] = iter(())
@@ -244,6 +245,7 @@ class PreviewRounds:
                 self._worker.ask(ShowVolume, **self._inputs.look(self._tree))
                 self._set(FILLING, _("{preview}; the whole volume follows").format(preview=self._title))
         elif kind is ShowVolume and self.state in (FILLING, WAITING):  # else newer strokes are shown before long
+            self._unfamiliarShare = answer.summary["unfamiliar_share"]
             self._steps = self._overlay.showing(Path(answer.outputs[0]))
             self._fillSoon.request()
 
@@ -272,8 +274,9 @@ class PreviewRounds:
             if self.state == FILLING and self._learned < LEARNED_S:
                 self._set(LEARNING, _("{preview}; still learning").format(preview=self._title))
                 self._refine(FURTHER_S)
-            elif self.state == FILLING:
-                self._set(WAITING, _("{preview}.").format(preview=self._title))
+            elif self.sentence.startswith(self._title):  # else it tells why no stroke is learned from
+                hint = previewHint(self._unfamiliarShare, self._inputs.parameters.everything)
+                self._set(WAITING, _("{preview}. {hint}").format(preview=self._title, hint=hint).rstrip())
         except SemSegError as error:
             self.failed.emit(str(error))
 

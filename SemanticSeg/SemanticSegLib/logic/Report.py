@@ -12,7 +12,7 @@ from semseg_core import __version__
 
 PACKAGES = ("numpy", "scipy", "SimpleITK", "torch", "monai", "safetensors")
 
-CHOICES = ("learner", "loss", "budgetSeconds", "device", "certainty", "level", "allFrames")
+CHOICES = ("learner", "loss", "budgetSeconds", "device", "certainty", "level", "allFrames", "everything")
 """Parameters that say how something was done. Names of nodes, models and files may name a patient and are left out."""
 
 

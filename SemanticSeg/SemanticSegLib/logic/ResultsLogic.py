@@ -232,8 +232,8 @@ class ResultsLogic:
         model, tree = self.model, self.card().tree
         self._parameters.model = model.name
         self._frames = None
-        targets, device = self.targets(volumes), self._parameters.device
-        applying = Applying(targets, model.folder, tree, device, self._runner, self._receive, self._soon)
+        how = self._parameters.device, self._parameters.everything
+        applying = Applying(self.targets(volumes), model.folder, tree, *how, self._runner, self._receive, self._soon)
         applying.progressed.connect(self._onProgressed)
         applying.finished.connect(self._onFinished)
         self._applying = applying
@@ -342,7 +342,8 @@ class ResultsLogic:
 
     def _onParametersModified(self, _caller: object, _event: str) -> None:
         chosen = self._parameters
-        choice = (chosen.volume, tuple(chosen.furtherChannels), chosen.channelNames, chosen.allFrames, chosen.model)
+        how = (chosen.allFrames, chosen.everything, chosen.model)
+        choice = (chosen.volume, tuple(chosen.furtherChannels), chosen.channelNames, *how)
         if choice != self._choice:  # the slider moves parameters, too, and is no reason to look at models on disk
             isOther = chosen.volume is not self._choice[0]
             self._choice = choice

@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 
 from SemanticSegLib.logic.Applying import Applied, Applying
 from SemanticSegLib.logic.ResultsLogic import ResultsLogic
+from SemanticSegLib.logic.UnfamiliarWords import resultHint
 from SemanticSegLib.widgets.ErrorBox import ErrorBox
 from SemanticSegLib.widgets.ModelCardView import ModelCardView
 from SemanticSegLib.widgets.ModelsDialog import ModelsDialog
@@ -74,6 +75,7 @@ class ApplyStep:
         ui.cardButton.connect("toggled(bool)", ui.cardBox.setVisible)
         ui.modelsButton.connect("clicked(bool)", self._onModels)
         ui.toSelector.connect("activated(int)", self._onTo)
+        ui.everythingCheck.connect("toggled(bool)", self._onEverything)
         ui.volumesList.connect("itemChanged(QListWidgetItem*)", self._onTicked)
         ui.applyButton.connect("clicked(bool)", self._onApply)
         results.changed.connect(self.update)
@@ -111,6 +113,7 @@ class ApplyStep:
         self._ui.setupPlace.setVisible(not usable)
         self._fillModels()
         self._fillTo()
+        self._updateEverything()
         self._updateButton()
         self._controls.update()
 
@@ -134,7 +137,7 @@ class ApplyStep:
         if not names:
             ui.cardButton.checked = False
         missing = _("There is no model yet. Train one in the step above, or import one with Models…")
-        busy = _("A model is being applied. Cancel it, or wait until it ends, to change this.")
+        busy = busyWords()
         ui.modelSelector.toolTip = (_("The model that is applied") if idle else busy) if names else missing
         ui.cardButton.toolTip = _("Show what the model is for and what it learned from") if names else missing
         ui.toSelector.enabled = ui.volumesList.enabled = idle
@@ -157,6 +160,21 @@ class ApplyStep:
         ui.volumesList.setVisible(present == CHOSEN)
         if present == CHOSEN:
             self._fillVolumes()
+
+    def _updateEverything(self) -> None:
+        check, chosen = self._ui.everythingCheck, self._results.model
+        check.checked = self._results.parameters.everything
+        check.enabled = not self._results.isApplying
+        words = _(
+            "Tissue that resembles nothing you scribbled on stays unknown. Tick this to give it the likeliest label all the same:"
+            " after few strokes, for instance, when parts of organs are missing. Tissue that has no label of its own then gets a"
+            " wrong one. Air stays unknown. The live preview does the same."
+        )
+        if not check.enabled:
+            words = busyWords()
+        elif chosen is not None and chosen.card is not None and chosen.card.known_floor is None:
+            words += " " + _("The chosen model labels all tissue in any case.")
+        check.toolTip = words
 
     def _fillVolumes(self) -> None:
         """The scalar volumes of the scene; what was ticked stays so."""
@@ -198,6 +216,11 @@ class ApplyStep:
     def _onTo(self, index: int) -> None:
         self._results.parameters.allFrames = self._ui.toSelector.itemData(index) == FRAMES
         self.update()
+
+    def _onEverything(self, checked: bool) -> None:
+        if checked != self._results.parameters.everything:
+            self._results.parameters.everything = checked
+            self._say(_("Press Apply to change the result accordingly.") if self._results.shown.paths is not None else "")
 
     def _onTicked(self, _item: qt.QListWidgetItem) -> None:
         self._updateButton()
@@ -249,11 +272,18 @@ class ApplyStep:
         self._say(message)
 
 
+def busyWords() -> str:
+    """Why choices cannot be changed while a model is applied."""
+    return _("A model is being applied. Cancel it, or wait until it ends, to change this.")
+
+
 def resultWords(results: ResultsLogic, applied: Applied) -> str:
-    """What came of a run that ended well, in a line."""
+    """What came of a run that ended well, and what to do where much of the image stayed unknown."""
     if applied.count > 1:
         return _("{count} volumes were segmented.").format(count=applied.count)
+    seconds = round(applied.seconds)
     if results.shown.answers is None:  # a large one is still being drawn
-        return _("Done in {seconds} s.").format(seconds=round(applied.seconds))
-    labels = len(results.shown.answers.voxels)
-    return _("Done: {count} labels in {seconds} s.").format(count=labels, seconds=round(applied.seconds))
+        words = _("Done in {seconds} s.").format(seconds=seconds)
+    else:
+        words = _("Done: {count} labels in {seconds} s.").format(count=len(results.shown.answers.voxels), seconds=seconds)
+    return f"{words} {resultHint(applied.unfamiliarShare, results.parameters.everything)}".rstrip()

@@ -16,13 +16,18 @@ from semseg_core.data.answer_paths import AnswerPaths, smallest_dtype
 from semseg_core.data.intensity import normalize
 from semseg_core.data.volume import Volume
 from semseg_core.errors import InputError
+from semseg_core.features.bank import FeatureBank
 from semseg_core.geometry import Grid
-from semseg_core.infer.applier import Applier, slabs
+from semseg_core.infer.applier import ROWS_AT_ONCE, Applier, slabs
 from semseg_core.infer.decode import BackOffDecoder, Decoder
 from semseg_core.infer.placing import placed
 from semseg_core.labels.encode import ids_to_values
 from semseg_core.labels.tree import LabelTree
 from semseg_core.models.model import Model, describe
+from semseg_core.models.network import PointNetwork
+
+TOLD_BY = 20_000
+"""Random places in the body that tell how much of it resembles no mark: 41.7 % for 41.4 % of the voxels of a CT."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +39,14 @@ class Prediction:
         confidence: Probability of the answer, (D, H, W) float32 in 0…1; 0 where nothing was asked (air).
         grid: The input's own grid.
         paths: The answers at every certainty, where asked for.
+        unfamiliar_share: Part of the body that resembles no mark, 0…1, whether it was labeled or left unknown.
     """
 
     values: np.ndarray
     confidence: np.ndarray
     grid: Grid
     paths: AnswerPaths | None = None
+    unfamiliar_share: float = 0.0
 
 
 def predict(
@@ -91,7 +98,30 @@ def predict(
                     recorder.add(start, voxels, probabilities)
             on_fraction(stop / volume.grid.shape[0])
     paths = None if recorder is None else recorder.paths()
-    return Prediction(ids_to_values(ids, model.card.tree), confidence, volume.grid, paths)
+    share = 0.0 if model.card.known_floor is None else _unfamiliar_share(model, bank)
+    return Prediction(ids_to_values(ids, model.card.tree), confidence, volume.grid, paths, share)
+
+
+def unfamiliar_share(network: PointNetwork, features: torch.Tensor, known_floor: float | None) -> float:
+    """Part of some voxels that resemble no mark, 0…1; 0 for a model that does not tell.
+
+    Args:
+        network: On the features' device.
+        features: Of voxels of the body, (N, F).
+        known_floor: As in the model card.
+    """
+    if network.known is None or known_floor is None:
+        return 0.0
+    network.eval()
+    with torch.inference_mode():
+        known = torch.cat([network.known(network.standardize(rows)) for rows in features.split(ROWS_AT_ONCE)])
+    return float((known < known_floor).double().mean())
+
+
+def _unfamiliar_share(model: Model, bank: FeatureBank) -> float:
+    points = bank.random_points(TOLD_BY, np.random.default_rng(0))
+    features = bank.sample(torch.as_tensor(points, dtype=torch.float32, device=bank.depth.maps.device))
+    return unfamiliar_share(model.network, features, model.card.known_floor)
 
 
 class PathRecorder:

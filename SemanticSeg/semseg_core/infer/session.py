@@ -83,7 +83,11 @@ def predict_files(
         written.append(outputs.paths)
     unknown = float((result.values == 0).mean())
     labels = int(np.count_nonzero(np.unique(result.values)))
-    summary = {"labels": labels, "unknown_share": round(unknown, 4)}
+    summary = {
+        "labels": labels,
+        "unknown_share": round(unknown, 4),
+        "unfamiliar_share": round(result.unfamiliar_share, 4),
+    }
     on_event(Done(tuple(map(str, written)), time.monotonic() - started, summary))
 
 

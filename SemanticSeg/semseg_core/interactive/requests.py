@@ -7,6 +7,9 @@
 
 Every request is answered by one event `answer` with its id (`train/events.py`). Readers refuse names they do not know: a request
 half understood would be answered wrongly.
+
+Those that show something take `level` and `min_confidence` as `build_decoder` does; with `everything` they label also what
+resembles no mark, which is unknown else. `unfamiliar_share` in the answer of `show-volume` is how much of the body that is.
 """
 
 from __future__ import annotations
@@ -82,6 +85,7 @@ class Refine(Request):
     slices: Slices = ()
     level: int | str = "leaf"
     min_confidence: float = 0.0
+    everything: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ class ShowSlices(Request):
     slices: Slices
     level: int | str = "leaf"
     min_confidence: float = 0.0
+    everything: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,7 @@ class ShowVolume(Request):
     name: ClassVar[str] = "show-volume"
     level: int | str = "leaf"
     min_confidence: float = 0.0
+    everything: bool = False
 
 
 @dataclass(frozen=True)
@@ -197,6 +203,12 @@ def _of(*kinds: type) -> Callable[[object], object]:
     return read
 
 
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
 def _tuple_of(read: Callable[[object], object]) -> Callable[[object], tuple]:
     return lambda value: tuple(read(item) for item in _of(list)(value))
 
@@ -209,6 +221,7 @@ def _slice(value: object) -> tuple[float, ...]:
 
 
 _READERS: dict[str, Callable[[object], object]] = {
+    "bool": _flag,
     "int": _of(int),
     "str": _of(str),
     "float": _of(int, float),

@@ -21,7 +21,8 @@ from semseg_core.geometry import Grid
 from semseg_core.infer.applier import Applier
 from semseg_core.infer.decode import Decoder, build_decoder
 from semseg_core.infer.placing import placed
-from semseg_core.infer.quick import answer_exactly, answer_quickly
+from semseg_core.infer.predict import unfamiliar_share
+from semseg_core.infer.quick import answer_exactly, answer_quickly, lattice
 from semseg_core.labels.encode import ids_to_values
 from semseg_core.labels.pairs import mirror_images
 from semseg_core.labels.tree import LabelTree
@@ -63,7 +64,8 @@ QUICK_BATCH = 512
 """Voxels per step until the fresh marks have been learned; a step of 1024 takes 1.4 times as long."""
 
 QUICK_FROM_VOXELS = 1 << 21
-"""Volumes of this size on are answered quickly: smaller ones take 3 s on two cores, and their structures few voxels."""
+"""Images of this size on are answered quickly, slices of them too. Of smaller ones structures are few voxels wide: of 120×120×90
+voxels with 148 labels five of six would be asked all the same, and slices take twice as long."""
 
 
 class InteractiveSession:
@@ -133,6 +135,11 @@ class InteractiveSession:
     def loss(self) -> float:
         """Running mean of the loss of a batch; NaN before the first."""
         return self._state.loss
+
+    @property
+    def unfamiliar_share(self) -> float:
+        """Part of the body that resembles no mark, 0…1."""
+        return unfamiliar_share(self._state.average, self._body, self._card.known_floor)
 
     def set_tree(self, tree: LabelTree) -> TransferReport | None:
         """Go on with an edited tree; the marks must be set again.
@@ -229,7 +236,12 @@ class InteractiveSession:
         return made
 
     def answer(
-        self, box: Box, level: int | str = "leaf", min_confidence: float = 0.0, cancelled: Callable[[], bool] = bool
+        self,
+        box: Box,
+        level: int | str = "leaf",
+        min_confidence: float = 0.0,
+        cancelled: Callable[[], bool] = bool,
+        everything: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
         """What the network says now, of some voxels.
 
@@ -238,6 +250,7 @@ class InteractiveSession:
             level: As for `build_decoder`.
             min_confidence: As for `build_decoder`.
             cancelled: Asked some ten times a second.
+            everything: Whether to label also what resembles no mark.
 
         Returns:
             Label-map values, int32, 0 where unknown, and probabilities, float32, both of the box's shape.
@@ -246,14 +259,14 @@ class InteractiveSession:
             InputError: If nothing was learned yet.
             CancelledError: If `cancelled` said so.
         """
-        label_ids, confidence = self._applier(level, min_confidence).answer(box, cancelled)
-        return ids_to_values(label_ids, self.tree), confidence
+        part = lattice(self.grid, [slice(*span) for span in box])
+        return self._ask(self._applier(level, min_confidence, everything).on(part), cancelled=cancelled)
 
-    def answer_on(self, grid: Grid, level: int | str = "leaf", min_confidence: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    def answer_on(
+        self, grid: Grid, level: int | str = "leaf", min_confidence: float = 0.0, everything: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The same for all voxels of another grid in the same image, such as a slice at an angle."""
-        whole = tuple((0, size) for size in grid.shape)
-        label_ids, confidence = self._applier(level, min_confidence).on(grid).answer(whole)
-        return ids_to_values(label_ids, self.tree), confidence
+        return self._ask(self._applier(level, min_confidence, everything).on(grid))
 
     def answer_all(
         self,
@@ -261,23 +274,22 @@ class InteractiveSession:
         min_confidence: float = 0.0,
         on_fraction: Callable[[float], object] = float,
         cancelled: Callable[[], bool] = bool,
+        everything: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The same for the whole volume; a large one within the inside of structures by its neighbors (`infer/quick.py`).
+        """The same for the whole volume.
 
         Args:
             level: As for `build_decoder`.
             min_confidence: As for `build_decoder`.
             on_fraction: Told the share done, 0…1.
             cancelled: Asked some ten times a second.
+            everything: Whether to label also what resembles no mark.
 
         Raises:
             InputError: If nothing was learned yet.
             CancelledError: If `cancelled` said so.
         """
-        applier = self._applier(level, min_confidence)
-        ask = answer_quickly if self.grid.voxel_count >= QUICK_FROM_VOXELS else answer_exactly
-        label_ids, confidence = ask(applier, on_fraction, cancelled)
-        return ids_to_values(label_ids, self.tree), confidence
+        return self._ask(self._applier(level, min_confidence, everything), on_fraction, cancelled)
 
     def slice_box(self, axis: int, index: int) -> Box:
         """The box of one slice, across axis 0 (k), 1 (j) or 2 (i).
@@ -315,14 +327,23 @@ class InteractiveSession:
     def _device(self) -> torch.device:
         return self._bank.depth.maps.device
 
-    def _applier(self, level: int | str, min_confidence: float) -> Applier:
+    def _applier(self, level: int | str, min_confidence: float, everything: bool) -> Applier:
         if not self._answering:
             raise InputError("nothing is learned yet; send marks and refine, or start from a model")
         chosen = (level, min_confidence)
         if chosen not in self._decoders:
             self._decoders = {chosen: build_decoder(self.tree, level, min_confidence).to(self._device)}
         card, decoder = self._card, self._decoders[chosen]
-        return Applier(self._bank, self._state.average, decoder, self.grid, card.everywhere, card.known_floor)
+        floor = None if everything else card.known_floor
+        return Applier(self._bank, self._state.average, decoder, self.grid, card.everywhere, floor)
+
+    def _ask(
+        self, applier: Applier, on_fraction: Callable[[float], object] = float, cancelled: Callable[[], bool] = bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """All voxels of the applier's grid; the inside of structures of a large image by their neighbors (`infer/quick.py`)."""
+        ask = answer_quickly if self.grid.voxel_count >= QUICK_FROM_VOXELS else answer_exactly
+        label_ids, confidence = ask(applier, on_fraction, cancelled)
+        return ids_to_values(label_ids, self.tree), confidence
 
     def _batch(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Features and targets of one step, fresh marks first, then more and more of all; and features without marks."""

@@ -180,10 +180,11 @@ class Worker:
                 reported = now
                 self._on_event(Progress(fraction, now - begun, (now - begun) * (1.0 - fraction) / max(fraction, 1e-6)))
 
-        answers = session.answer_all(request.level, request.min_confidence, on_fraction, self._interruption(request))
+        answers = session.answer_all(**_look(request), on_fraction=on_fraction, cancelled=self._interruption(request))
         with self._new_file(f"volume-{request.id}.npz") as path:
             write_volume(path, *answers)
-        return (path,), {"unknown_share": round(float((answers[0] == 0).mean()), 4)}
+        unknown = float((answers[0] == 0).mean())
+        return (path,), {"unknown_share": round(unknown, 4), "unfamiliar_share": round(session.unfamiliar_share, 4)}
 
     def _save(self, request: Save) -> tuple[tuple[Path, ...], dict]:
         folder = require_model_directory(request.output)
@@ -207,9 +208,9 @@ class Worker:
         for axis, index, *rises in request.slices:
             if rises:
                 grid = tilted_grid(session.grid, axis, index, *rises)
-                values, confidence = session.answer_on(grid, request.level, request.min_confidence)
+                values, confidence = session.answer_on(grid, **_look(request))
             else:
-                values, confidence = session.answer(session.slice_box(axis, index), request.level, request.min_confidence)
+                values, confidence = session.answer(session.slice_box(axis, index), **_look(request))
             shown.append(ShownSlice(axis, index, values.squeeze(axis), confidence.squeeze(axis), tuple(rises) or (0.0, 0.0)))
         with self._new_file(name) as path:
             write_slices(path, shown)
@@ -235,3 +236,8 @@ class Worker:
         if self._session is None:
             raise InputError("no image is open; send 'open' first")
         return self._session
+
+
+def _look(request: Refine | ShowSlices | ShowVolume) -> dict[str, object]:
+    """How its answers are wanted, as the session takes it."""
+    return {"level": request.level, "min_confidence": request.min_confidence, "everything": request.everything}

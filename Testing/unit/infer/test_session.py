@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from semseg_core.data.segmentation import read_segmentation
 from semseg_core.errors import CancelledError, InputError, LabelTreeError, ModelError, SemSegError
 from semseg_core.infer.session import predict_files
 from semseg_core.labels.encode import ids_to_values
-from semseg_core.models.directory import load_card
+from semseg_core.models.directory import CARD, load_card
 from semseg_core.train.events import Done, Event, Progress, Stage, ignore
 
 
@@ -43,7 +44,9 @@ def test_the_files_are_written_and_told_in_the_end(apply: Callable, tmp_path: Pa
     assert done.outputs == tuple(str(tmp_path / name) for name in ("out.nii.gz", "out.ctbl", "sure.nii.gz"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.ctbl", "out.nii.gz", "sure.nii.gz"]
     result, truth = read_label_map(tmp_path / "out.nii.gz"), phantom_files.truth
-    assert done.summary == {"labels": 4, "unknown_share": round(float((result.array == 0).mean()), 4)}
+    shares = {name: done.summary[name] for name in ("unknown_share", "unfamiliar_share")}
+    assert done.summary == {"labels": 4, **shares}
+    assert shares["unknown_share"] == round(float((result.array == 0).mean()), 4)
     assert result.grid.same_as(phantom.volume.grid, 1e-4)
     assert (result.array == truth)[truth > 0].mean() > 0.95
     sure = read_volume([tmp_path / "sure.nii.gz"]).array[0]
@@ -67,6 +70,23 @@ def test_paths_hold_what_other_certainties_would_have_answered(apply: Callable, 
         np.testing.assert_array_equal(ids_to_values(answers.label_ids, tree), expected)
         sure = read_volume([tmp_path / "sure.nii.gz"]).array[0]
         assert np.abs(paths.confidence(threshold, level) - sure).max() < 0.0051
+
+
+def test_what_resembles_no_mark_is_told_whether_it_is_labeled_or_not(apply: Callable, tmp_path: Path, trained, phantom) -> None:
+    picky = shutil.copytree(trained.folder, tmp_path / "picky")
+    record = json.loads((picky / CARD).read_text(encoding="utf-8"))
+    (picky / CARD).write_text(json.dumps({**record, "known_floor": 0.0}), encoding="utf-8")
+    unknown, told = {}, {}
+    for everything in (False, True):
+        options = {"model_folder": picky, "everything": everything, "paths_output": tmp_path / "answers.npz"}
+        told[everything] = apply(None, **options)[-1].summary["unfamiliar_share"]
+        paths = AnswerPaths.load(tmp_path / "answers.npz", phantom.tree)
+        unknown[everything] = (paths.leaves == 0)[phantom.truth > 0].mean()
+        sure = paths.decide(0.9, "auto").label_ids  # what the slider from detail to certainty shows
+        assert (sure[paths.leaves == 0] == 0).all()
+    assert told[True] == told[False] == pytest.approx(unknown[False], abs=0.1)  # 28 × 36 × 32 voxels are mostly border
+    assert told[True] > 0.05
+    assert unknown[True] < 0.03
 
 
 def test_nothing_to_write_is_refused(apply: Callable, tmp_path: Path) -> None:

@@ -142,6 +142,23 @@ def test_what_is_asked_too_early_or_wrongly_is_told(new: Callable, first_marks: 
         session.set_tree(LabelTree(phantom.tree.labels[:1]))
 
 
+def test_tissue_unlike_any_mark_is_unknown_unless_everything_is_asked_for(new: Callable, first_marks, phantom) -> None:
+    session = new()
+    assert session.unfamiliar_share == 0.0
+    session.set_marks(first_marks.subset(np.isin(first_marks.label_ids, (3, 6))))  # the cores, and nothing of the shells
+    session.refine(Budget(steps=60))
+    shell, body = np.isin(phantom.truth, (4, 7)), phantom.truth > 0
+    assert (whole(session) == 0)[shell].mean() > 0.8
+    assert session.unfamiliar_share == pytest.approx(shell.sum() / body.sum(), abs=0.1)
+    labeled = whole(session, everything=True)
+    assert (labeled > 0)[body].mean() > 0.95
+    assert labeled[0, 0, 0] == 0  # air
+    familiar = whole(session) > 0
+    np.testing.assert_array_equal(labeled[familiar], whole(session)[familiar])
+    np.testing.assert_array_equal(session.answer_all(everything=True)[0], labeled)
+    np.testing.assert_array_equal(session.answer_on(session.grid, everything=True)[0], labeled)
+
+
 def test_marks_in_air_make_it_answer_there(new: Callable, first_marks: SparseLabels, phantom) -> None:
     session = new()
     air = np.argwhere(phantom.truth == 0)[::200]

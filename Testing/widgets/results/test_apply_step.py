@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import qt
@@ -9,9 +11,11 @@ from host import gestures
 from widgets.results_desk import MODEL, ResultsDesk
 from widgets.training_desk import GRID, PERSON, anatomy, image
 
+from SemanticSegLib.logic.UnfamiliarWords import resultHint
 from SemanticSegLib.nodes.Arrays import arrayFromImage
 from SemanticSegLib.nodes.SegmentationNodes import LABEL_MAP
 from SemanticSegLib.nodes.VolumeNodes import addVolume
+from semseg_core.models.directory import CARD
 
 
 def shown_ids(desk: ResultsDesk) -> np.ndarray:
@@ -78,6 +82,58 @@ def test_a_click_gives_a_result_beside_the_volume(step, desk, model):
     assert step.ui.statusLabel.text.startswith("Done: 3 labels in")
     assert list(desk.jobs.iterdir()) == [], "job folders are removed"
     assert desk.scribbles.counts[3] > 0, "strokes are still there"
+
+
+def set_known_floor(desk: ResultsDesk, floor: float | None) -> None:
+    card = desk.models.model(MODEL).folder / CARD
+    card.write_text(json.dumps({**json.loads(card.read_text(encoding="utf-8")), "known_floor": floor}), encoding="utf-8")
+    desk.models.changed.emit()
+    desk.settle()
+
+
+def test_a_ticked_box_labels_unfamiliar_tissue_and_says_so(step, desk, model):
+    desk.prepare()
+    desk.store(model)
+    set_known_floor(desk, 1e3)  # nothing reaches it
+    box = step.ui.everythingCheck
+    assert (box.checked, box.enabled) == (False, True)
+    gestures.click(box)
+    assert desk.parameters.everything
+    assert not step.ui.statusLabel.visible, "no result would change"
+    gestures.click(step.ui.applyButton)
+    assert not box.enabled
+    assert "Cancel it, or wait" in box.toolTip
+    desk.wait()
+    assert desk.applied[-1].kind == "done", desk.applied[-1]
+    assert (shown_ids(desk) == anatomy()).mean() > 0.9
+    hint = "100 % of the tissue resembles nothing that was scribbled on: its labels are guesses."
+    assert step.ui.statusLabel.text.endswith(hint)
+    # The slider from detail to certainty says of these answers what it says of others.
+    step.ui.certaintySlider.value = 198
+    desk.settle()
+    shown = desk.results.shown
+    np.testing.assert_array_equal(shown_ids(desk), shown.paths.decide(0.99, "auto").label_ids)
+    assert 0 < (shown_ids(desk) == 0).mean() < 1
+    gestures.click(box)
+    assert not desk.parameters.everything
+    assert step.ui.statusLabel.text == "Press Apply to change the result accordingly."
+
+
+def test_much_that_stays_unknown_is_told_with_the_name_of_the_box(step):
+    hint = resultHint(0.42, everything=False)
+    assert hint.startswith("42 % of the tissue resembles nothing that was scribbled on and stays unknown. ")
+    assert hint.endswith(f"tick '{step.ui.everythingCheck.text.replace('&', '')}' and apply again.")
+    assert resultHint(0.19, everything=False) == resultHint(0.19, everything=True) == ""
+
+
+def test_the_box_says_where_a_model_leaves_no_tissue_unknown(step, desk, model):
+    desk.store(model)
+    for floor, told in ((None, True), (-2.0, False)):
+        set_known_floor(desk, floor)
+        assert step.ui.everythingCheck.toolTip.endswith("The chosen model labels all tissue in any case.") == told
+    desk.parameters.everything = True
+    desk.settle()
+    assert step.ui.everythingCheck.checked, "as a scene that is opened says"
 
 
 def test_a_cancel_keeps_the_earlier_result(applied, desk):

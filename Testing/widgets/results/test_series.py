@@ -17,6 +17,7 @@ def test_images_share_a_process_and_those_before_a_bad_one_are_kept(step, desk, 
     jobs, start = [], desk.runner.start
     monkeypatch.setattr(desk.runner, "start", lambda job, folder: jobs.append(job) or start(job, folder))
     desk.prepare()
+    desk.parameters.everything = True
     desk.store(model)
     desk.add("second", 1)
     desk.add("third", 2)
@@ -28,7 +29,7 @@ def test_images_share_a_process_and_those_before_a_bad_one_are_kept(step, desk, 
     gestures.click(step.ui.applyButton)
     desk.wait()
     assert [len(job.series) for job in jobs] == [2, 2]
-    assert {type(job) for job in jobs} == {PredictSeriesJob}
+    assert {(type(job), job.everything) for job in jobs} == {(PredictSeriesJob, True)}
     applied = desk.applied[-1]
     assert (applied.kind, applied.count) == ("failed", 3)
     assert "'blank'" in applied.message
