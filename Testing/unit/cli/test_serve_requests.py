@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from semseg_core.interactive.arrays import read_slices, read_volume, volume_parts
+from semseg_core.interactive.arrays import read_slices, read_volume, volume_parts, write_marks
 from semseg_core.interactive.requests import Open, Refine, Request, SetMarks, ShowSlices, ShowVolume, to_line
 from semseg_core.train.config import Budget, TrainConfig
 from semseg_core.train.events import Answer, from_line
@@ -79,3 +79,21 @@ def test_slices_at_an_angle_say_what_the_volume_says_and_a_file_ends_it(asked: A
     assert (np.concatenate(list(parts.values())) == values).all()
     (asked.folder / "cancel").touch()
     assert asked.process.wait(PATIENCE_S) == 130
+
+
+def test_what_resembles_no_mark_is_labeled_where_everything_is_asked_for(asked: Asked, phantom, phantom_files) -> None:
+    core = np.isin(phantom.marks.label_ids, (3, 6))  # nothing of the shells
+    write_marks(asked.folder / "marks.npz", phantom.marks.indices[core], phantom.marks.label_ids[core])
+    config = TrainConfig(device="cpu", batch_size=128)
+    asked.ask(Open(1, (str(phantom_files.image),), str(phantom_files.tree), config=config))
+    asked.ask(SetMarks(2, str(asked.folder / "marks.npz")))
+    asked.ask(Refine(3, Budget(steps=60)))
+    known, everything = (asked.ask(ShowVolume(4 + flag, everything=flag)) for flag in (False, True))
+    assert known.summary["unfamiliar_share"] == everything.summary["unfamiliar_share"] > 0.3
+    assert known.summary["unknown_share"] > everything.summary["unknown_share"]
+    (values, _), (labeled, _) = read_volume(known.outputs[0]), read_volume(everything.outputs[0])
+    shell = np.isin(phantom.truth, (4, 7))
+    assert (values[shell] == 0).mean() > 0.8
+    assert (labeled[phantom.truth > 0] > 0).mean() > 0.95
+    (shown,) = read_slices(asked.ask(ShowSlices(6, ((0, 14),), everything=True)).outputs[0])
+    assert (shown.values == labeled[14]).mean() > 0.999
