@@ -24,6 +24,9 @@ from semseg_core.geometry import Grid
 ContextMaps = Callable[[Volume, "torch.device | str", Callable[[], None], bool], tuple[torch.Tensor, Grid]]
 """Maps (F, D, H, W) of a normalized volume or its mirror image, and their grid; `models/context_maps.py` has them."""
 
+SLAB_VOXELS = 1 << 20
+"""Voxels of which derivatives are taken at once: some 25 arrays of 4 MiB in between, not of a whole volume."""
+
 FEW = 0.25
 """Part of a box below which its voxels are quicker described point by point."""
 
@@ -183,10 +186,10 @@ def build_feature_bank(
         check()
         array = resample(array, source, grid, check)
         source = grid
-        maps = [_appearance(array, grid, check)]
+        maps = _appearance(array, grid, check)
         if scale >= WIDE_SCALE:
-            maps.append(_surroundings(array))
-        levels.append(Level(torch.cat(maps).to(device), grid))
+            maps = torch.cat([maps, _surroundings(array)])
+        levels.append(Level(maps.to(device), grid))
     coarse = levels[1]
     check()
     mask = _body(volume, coarse)
@@ -208,14 +211,22 @@ def _appearance(array: torch.Tensor, grid: Grid, check: Callable[[], None]) -> t
     Derivatives are central differences, scaled by the level's finest spacing so that levels are alike in size.
     """
     scale = [min(grid.spacing_mm) / spacing for spacing in grid.spacing_mm]
-    maps = []
-    for channel in array:
-        check()
-        gradient = [_difference(channel, axis) * scale[axis] for axis in range(3)]
-        hessian = [[_difference(gradient[first], second) * scale[second] for second in range(first, 3)] for first in range(3)]
-        check()
-        maps += [channel, gradient[2], gradient[1], gradient[0], *_eigenvalues(hessian)]
-    return torch.stack(maps)
+    maps = array.new_empty(len(array), len(MAPS_PER_CHANNEL), *grid.shape)
+    maps[:, 0] = array
+    depth, rows, columns = grid.shape
+    thickness = max(4, SLAB_VOXELS // (rows * columns))
+    for channel, described in zip(array, maps, strict=True):
+        for start in range(0, depth, thickness):
+            check()
+            stop = min(start + thickness, depth)
+            first = max(start - 2, 0)  # what second differences look at
+            part = channel[first : stop + 2]
+            gradient = [_difference(part, axis) * scale[axis] for axis in range(3)]
+            hessian = [[_difference(gradient[row], axis) * scale[axis] for axis in range(row, 3)] for row in range(3)]
+            derived = (*reversed(gradient), *_eigenvalues(hessian))
+            for into, one in zip(described[1:, start:stop], derived, strict=True):
+                into.copy_(one[start - first : stop - first])
+    return maps.flatten(0, 1)
 
 
 def _surroundings(array: torch.Tensor) -> torch.Tensor:
@@ -233,9 +244,12 @@ def _difference(array: torch.Tensor, axis: int) -> torch.Tensor:
     """Central difference along an axis; zero slope beyond the edges, zero along an axis of one voxel."""
     if array.shape[axis] == 1:
         return torch.zeros_like(array)
-    forward = torch.cat([array.narrow(axis, 1, array.shape[axis] - 1), array.narrow(axis, array.shape[axis] - 1, 1)], dim=axis)
-    backward = torch.cat([array.narrow(axis, 0, 1), array.narrow(axis, 0, array.shape[axis] - 1)], dim=axis)
-    return (forward - backward) / 2
+    last = array.shape[axis] - 1
+    twice = torch.empty_like(array)
+    torch.sub(array.narrow(axis, 2, last - 1), array.narrow(axis, 0, last - 1), out=twice.narrow(axis, 1, last - 1))
+    for edge, below in ((0, 0), (last, last - 1)):
+        torch.sub(array.select(axis, below + 1), array.select(axis, below), out=twice.select(axis, edge))
+    return twice.mul_(0.5)
 
 
 def _eigenvalues(hessian: list[list[torch.Tensor]]) -> list[torch.Tensor]:

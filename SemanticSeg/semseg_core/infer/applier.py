@@ -77,16 +77,18 @@ class Applier:
             CancelledError: If `cancelled` said so.
         """
         self.network.eval()
+        asks_known = self.known_floor is not None and self.network.known is not None
         with torch.inference_mode():
             mask = None if wanted is None else torch.from_numpy(wanted.reshape(-1))
             asked, features = self.bank.sample_box(self.grid, box, self.everywhere, mask)
             for places, rows in zip(asked.split(ROWS_AT_ONCE), features.split(ROWS_AT_ONCE), strict=True):
                 if cancelled():
                     raise CancelledError("cancelled while applying the model; nothing was written")
-                logits, known = self.network.decide(self.network.standardize(rows))
-                if known is not None and self.known_floor is not None:
-                    resembling = known >= self.known_floor
-                    places, logits = places[resembling], logits[resembling]
+                rows = self.network.standardize(rows)
+                if asks_known:  # a tenth of the work of the rest, which is for what resembles a mark alone
+                    resembling = self.network.known(rows) >= self.known_floor
+                    places, rows = places[resembling], rows[resembling]
+                logits = self.network(rows)
                 yield places.cpu().numpy(), logits.softmax(dim=1)
 
 

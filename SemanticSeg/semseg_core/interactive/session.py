@@ -27,13 +27,14 @@ from semseg_core.labels.encode import ids_to_values
 from semseg_core.labels.pairs import mirror_images
 from semseg_core.labels.tree import LabelTree
 from semseg_core.losses.table import build_loss
+from semseg_core.models.card import ModelCard
 from semseg_core.models.model import Model, describe
 from semseg_core.models.transfer import TransferReport, transfer
 from semseg_core.sparse.scribbles import SparseLabels
 from semseg_core.train.aligning import aligned
 from semseg_core.train.config import Budget, TrainConfig
 from semseg_core.train.loop import RowDrawer, start_state, take_step
-from semseg_core.train.rows import combine, marks_points, mirrored_marks, sample_rows, with_images
+from semseg_core.train.rows import CaseRows, combine, marks_points, mirrored_marks, sample_rows, with_images
 from semseg_core.train.scoring import known_floor
 from semseg_core.train.start import starting_card, starting_network
 
@@ -119,6 +120,7 @@ class InteractiveSession:
         self._answering = self._settled = start is not None
         self._decoders: dict[tuple[int | str, float], Decoder] = {}
         self._marks: SparseLabels | None = None
+        self._case: CaseRows | None = None
         self._seconds = 0.0
 
     @property
@@ -155,14 +157,14 @@ class InteractiveSession:
                 network, report = transfer(Model(self._card, self._state.average, self._context), tree)
             except ModelError:  # another tree altogether
                 self._answering = self._settled = False
-        self._card = replace(self._card, tree=tree)
+        self._card = replace(self._located(), tree=tree)
         if report is None:
             network, _ = starting_network(self._card, None, self.config.seed)
             network.mean, network.scale = self._state.network.mean, self._state.network.scale
         self._images = mirror_images(tree) if self.config.mirror else {}
         self._loss = build_loss(self._card.loss, tree).to(self._device)
         self._state = start_state(network.to(self._device), self.config)
-        self._decoders, self._marks = {}, None
+        self._decoders, self._marks, self._case = {}, None, None
         return report
 
     def set_marks(self, marks: SparseLabels) -> int:
@@ -195,10 +197,9 @@ class InteractiveSession:
         # The first marks are all alike; later ones stand out against those that are learned already.
         emphasised = self._answering and self._marks is not None and fresh.any()
         self._fresh = RowDrawer(replace(rows, weights=rows.weights * torch.as_tensor(fresh)), device) if emphasised else None
-        landmarks = aligned([case], self.tree, self._first_landmarks)[1]
-        self._card = replace(self._card, everywhere=rows.everywhere, landmarks=landmarks)
+        self._card = replace(self._card, everywhere=rows.everywhere)
         self._marked = features[0, : len(marks)]
-        self._marks = marks
+        self._marks, self._case = marks, case
         self._state.averaged_from = self._state.step
         return count
 
@@ -321,7 +322,13 @@ class InteractiveSession:
             "device": self._device.type,
             "start": None if self.taken_over is None else self.taken_over.counts(),
         }
-        return Model(replace(self._card, training=training), self._state.average, self._context)
+        return Model(replace(self._located(), training=training), self._state.average, self._context)
+
+    def _located(self) -> ModelCard:
+        """The card with the places of marked labels; they are found when someone asks, not at every stroke."""
+        if self._case is None:
+            return self._card
+        return replace(self._card, landmarks=aligned([self._case], self.tree, self._first_landmarks)[1])
 
     @property
     def _device(self) -> torch.device:
