@@ -49,7 +49,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--start", metavar="MODEL", help="model to start from: one of ours, a MONAI bundle, or a model folder of nnU-Net"
     )
-    parser.add_argument("--resume", action="store_true", help="go on where a crashed or cancelled run stopped")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on where a crashed or cancelled run stopped, for the rest of the budget"
+    )
     parser.add_argument(
         "--budget", type=Budget.parse, default=TrainConfig.budget, metavar="120s|2000steps", help="when to stop (default: 120s)"
     )

@@ -9,15 +9,17 @@ from __future__ import annotations
 import argparse
 import importlib
 import io
+import math
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 
 from semseg_core import __version__
 from semseg_core.cli.progress import sink_for
 from semseg_core.errors import CancelledError, DependencyError, MemoryLimitError, SemSegError
-from semseg_core.train.events import EventSink, Failed
+from semseg_core.train.events import Done, Event, EventSink, Failed
 
 COMMANDS = ("tree", "scribble", "suggest", "finetune", "predict", "evaluate", "losses", "run", "serve", "doctor")
 
@@ -56,16 +58,22 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+ONE_SIGNAL_S = 0.5
+"""Signals this close are one: `timeout` sends two, to the process and to its group, and so do launchers that pass Ctrl-C on."""
+
+
 class Cancellation:
     """Whether the user pressed Ctrl-C or the process was asked to end.
 
     A command that has begun to poll ends in its own way, keeping what is worth keeping; a second signal ends it at once. A
-    command that has not, which is reading or loading PyTorch, has nothing to keep and ends at once.
+    command that has not, which is reading or loading PyTorch, has nothing to keep and ends at once. One that has told that it is
+    done is done.
     """
 
     def __init__(self) -> None:
         self._polled = False
-        self._asked = False
+        self._asked_at = math.inf
+        self._done = False
         for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), self._on_signal)
@@ -73,20 +81,31 @@ class Cancellation:
     def __call__(self) -> bool:
         """Whether to stop."""
         self._polled = True
-        return self._asked
+        self._done = False
+        return self._asked_at < math.inf
+
+    def note(self, event: Event) -> None:
+        """Hear what the command tells: after `Done` a signal comes too late, unless the command goes on and polls again."""
+        self._done = isinstance(event, Done)
 
     def _on_signal(self, number: int, frame: object) -> None:
         del number, frame
-        at_once = self._asked or not self._polled
-        self._asked = True  # should a library swallow the interrupt, the first poll still tells
-        if at_once:
+        now = time.monotonic()
+        at_once = not self._polled or now - self._asked_at > ONE_SIGNAL_S
+        self._asked_at = min(self._asked_at, now)  # should a library swallow the interrupt, the first poll still tells
+        if at_once and not self._done:
             raise KeyboardInterrupt
 
 
 def _run(arguments: argparse.Namespace, on_event: EventSink) -> int:
     cancelled = Cancellation()
+
+    def tell(event: Event) -> None:
+        cancelled.note(event)
+        on_event(event)
+
     try:
-        arguments.run(arguments, on_event, cancelled)
+        arguments.run(arguments, tell, cancelled)
         sys.stdout.flush()
     except SemSegError as error:
         failure, code = error, error.exit_code

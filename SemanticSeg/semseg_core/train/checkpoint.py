@@ -15,7 +15,19 @@ from semseg_core.files import replacing, require_file
 from semseg_core.models.directory import CHECKPOINT, make_model_directory
 from semseg_core.train.loop import TrainingState
 
-NUMBERS = ("step", "planned_steps", "seconds", "loss", "best_score", "best_step", "dice", "thresholds", "averaged_from")
+NUMBERS = (
+    "step",
+    "planned_steps",
+    "seconds",
+    "loss",
+    "best_score",
+    "best_step",
+    "dice",
+    "thresholds",
+    "averaged_from",
+    "earlier_steps",
+    "learning_from",
+)
 
 PARTS = ("network", "average", "best", "optimizer")
 

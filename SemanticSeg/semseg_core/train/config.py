@@ -18,6 +18,8 @@ DEVICES = r"auto|cpu|mps|cuda(:\d+)?"
 class Budget:
     """When to stop: after seconds of wall time, reading and feature computing included, or after optimizer steps.
 
+    It is that of a whole run, however often the run is resumed. Reading and computing features again does not count then.
+
     Raises:
         InputError: If not exactly one of the two is given, above zero.
     """

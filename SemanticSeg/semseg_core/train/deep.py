@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ import torch
 
 from semseg_core.data.resample import sample_linear
 from semseg_core.data.volume import Volume
-from semseg_core.errors import ModelError
+from semseg_core.errors import CancelledError, ModelError
 from semseg_core.features.variants import vary_intensities
 from semseg_core.labels.tree import LabelTree
 from semseg_core.models.context import ContextNetwork
@@ -33,16 +34,23 @@ from semseg_core.train.rows import TrainingRows
 from semseg_core.train.scoring import HeldBackScorer
 
 QUICK_UNTIL, JOINT_UNTIL = 0.3, 0.85
-"""Shares of the budget at which the first quick phase and the joint phase end; the first may be done earlier."""
+"""Shares of the steps, or of the time left when learning begins, at which the first quick phase and the joint phase end; the
+first may be done earlier."""
 
 FEW_STEPS = 50
 """Joint steps below which a budget was too short to mean anything; the user is told."""
 
 
-def phases(budget: Budget) -> tuple[Budget, Budget, Budget]:
-    """When each phase ends: in seconds since the run began, or each in its own steps (at least one)."""
+def phases(budget: Budget, learning_from: float = 0.0) -> tuple[Budget, Budget, Budget]:
+    """When each phase ends: in seconds since the run began, or each in its own steps (at least one).
+
+    Args:
+        budget: Of the run.
+        learning_from: Seconds of the run at which learning began.
+    """
     if budget.seconds is not None:
-        return Budget(QUICK_UNTIL * budget.seconds), Budget(JOINT_UNTIL * budget.seconds), budget
+        left = max(0.0, budget.seconds - learning_from)
+        return Budget(budget.seconds - (1 - QUICK_UNTIL) * left), Budget(budget.seconds - (1 - JOINT_UNTIL) * left), budget
     quick = max(1, round(QUICK_UNTIL * budget.steps))
     joint = max(1, round((JOINT_UNTIL - QUICK_UNTIL) * budget.steps))
     return Budget(steps=quick), Budget(steps=joint), Budget(steps=max(1, budget.steps - quick - joint))
@@ -68,18 +76,20 @@ class JointScorer:
         rows: With the places of their marks.
         volumes: Of the cases, normalized by the card's rules.
         tree: Their tree.
+        check: Called several times a second; what it raises ends the work.
     """
 
     rows: TrainingRows
     volumes: Sequence[Volume]
     tree: LabelTree
+    check: Callable[[], None] = lambda: None
 
     def __call__(self, network: JointNetwork) -> tuple[dict[str, float], dict[str, float]]:
         """Dice and recommended least confidence by level; both empty where no mark is held back."""
         rows = self.rows
         device = next(network.parameters()).device
         scored = torch.nonzero(rows.held & ~rows.mirrored)[:, 0]
-        seen = context_features(network.context, self.volumes, rows.places.subset(scored), device)
+        seen = context_features(network.context, self.volumes, rows.places.subset(scored), device, self.check)
         marks = HeldBackScorer(with_context(rows.features[0, scored].to(device), seen), rows.targets[scored], self.tree)
         dice = marks(network.point)
         return dice, marks.thresholds(network.point) if dice else {}
@@ -151,7 +161,7 @@ def learn_deeply(
     """All three phases.
 
     A resumed run goes on within the first or the second phase exactly where its last checkpoint stands. The third has no
-    checkpoints: it is short, and repeated.
+    checkpoints: it is short, and repeated, with all the time that was left for it.
 
     Args:
         state: From `start_state`; the first phase changes it in place.
@@ -161,7 +171,7 @@ def learn_deeply(
         loss: Takes logits (n, L) and target positions (n,).
         tree: Their tree.
         config: The run's configuration.
-        started: `time.monotonic()` when this session began.
+        started: `time.monotonic()` when this session began; of a resumed one, when it began to learn.
         on_event: Gets stages, progress and scores.
         cancelled: Asked at every step.
         folder: Model directory, for the checkpoint.
@@ -177,10 +187,12 @@ def learn_deeply(
     if resume:
         if joint is None:
             load_checkpoint(folder, state, fingerprint)
-        on_event(Note(f"resumed after step {(joint or state).step}"))
+        on_event(Note(f"resumed after step {(joint or state).all_steps}"))
+    else:
+        state.learning_from = time.monotonic() - started
     if joint is None:
         earlier = state.seconds
-        first = replace(config, budget=phases(config.budget)[0])
+        first = replace(config, budget=phases(config.budget, state.learning_from)[0])
         # Held-back strokes measure the phases to come, so this one must not join them to its own training near its end.
         kept_out = replace(rows, weights=rows.weights * ~rows.held)
         if fine_tune(
@@ -196,7 +208,9 @@ def learn_deeply(
             autocast,
         ):
             return Deepened(state, rows, context, 0, stopped=True)
-        joint = start_joint(state.best, context, config, earlier)
+        joint = start_joint(state.best, context, config)
+        joint.seconds, joint.earlier_steps, joint.learning_from = earlier, state.step, state.learning_from
+        joint.dice, joint.thresholds = state.dice, state.thresholds  # until it is scored
     return go_deeper(
         joint,
         rows,
@@ -260,15 +274,20 @@ def go_deeper(
         on_checkpoint: Takes the state of the joint phase.
         autocast: 16-bit type for the forward pass, None for float32.
     """
+
+    def check() -> None:
+        if cancelled():
+            raise CancelledError("cancelled while the context network described the images")
+
     earlier = state.seconds
-    _, joint_until, until = phases(config.budget)
+    _, joint_until, until = phases(config.budget, state.learning_from)
     on_event(Stage("Training the context network"))
     device = next(state.network.parameters()).device
     stopped = train_jointly(
         state,
         rows,
         patch_drawer(rows, state.network.context, volumes),
-        JointScorer(rows, volumes, tree),
+        JointScorer(rows, volumes, tree, check),
         loss,
         config,
         joint_until,
@@ -278,23 +297,26 @@ def go_deeper(
         on_checkpoint,
         autocast,
     )
-    point, context = state.best.point, state.best.context
-    on_event(Stage("Computing the context network's features"))
-    variants = 0 if stopped else len(rows.features) - 1
-    rows = refreshed(rows, context.to(device), volumes, config, variants)
+    point, context = state.best.point, state.best.context.to(device)
     final = start_state(point, config)
-    final.seconds = earlier
+    final.earlier_steps = state.all_steps
     final.dice, final.thresholds = state.dice, state.thresholds  # until the last phase finds its own, if it is long enough
     if not stopped:
-        on_event(Stage("Training on its features"))
-        last = replace(config, budget=until)
-        stopped = fine_tune(final, rows, loss, tree, last, started, on_event, cancelled, lambda _: None, autocast)
+        on_event(Stage("Computing the context network's features"))
+        try:
+            rows = refreshed(rows, context, volumes, config, len(rows.features) - 1, check)
+        except CancelledError:
+            stopped = True
+    if stopped:
+        final.seconds = state.seconds
+        return Deepened(final, rows, context, state.step, stopped)
+    on_event(Stage("Training on its features"))
+    final.seconds = earlier
+    last = replace(config, budget=until)
+    stopped = fine_tune(final, rows, loss, tree, last, started, on_event, cancelled, lambda _: None, autocast)
     if not stopped and config.budget.seconds is not None and state.step < FEW_STEPS:
         few = f"only {state.step} steps of the context network fitted into {config.budget}"
         on_event(Note(f"{few}; give the deep learner ten minutes or more, or take the quick one", "warning"))
-    if final.step == 0:  # cancelled before: the joint phase's result counts
-        for name in ("step", "seconds", "loss", "best_step"):
-            setattr(final, name, getattr(state, name))
     return Deepened(final, rows, context, state.step, stopped)
 
 
@@ -304,7 +326,7 @@ class Deepened:
 
     Args:
         state: Its `best` is the point network to use.
-        rows: As the context network describes them.
+        rows: As the context network describes them; as they were where it was cancelled before.
         context: The context network to use.
         joint_steps: Steps in which both learned.
         stopped: Whether it was cancelled.

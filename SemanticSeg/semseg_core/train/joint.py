@@ -10,10 +10,12 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import torch
 from torch import nn
 
+from semseg_core.errors import CancelledError
 from semseg_core.features.layout import COORDINATES
 from semseg_core.models.context import ContextNetwork
 from semseg_core.models.network import PointNetwork
@@ -96,14 +98,13 @@ class PairOptimizer:
             tensor.copy_(state[name])
 
 
-def start_joint(point: PointNetwork, context: ContextNetwork, config: TrainConfig, seconds: float = 0.0) -> TrainingState:
+def start_joint(point: PointNetwork, context: ContextNetwork, config: TrainConfig) -> TrainingState:
     """The state before the first joint step; both networks are changed in place from then on.
 
     Args:
         point: Has learned from the context network's features already.
         context: Gives them.
         config: The run's configuration.
-        seconds: Wall time that earlier sessions of the run took.
     """
     network = JointNetwork(point, context)
     return TrainingState(
@@ -112,12 +113,11 @@ def start_joint(point: PointNetwork, context: ContextNetwork, config: TrainConfi
         best=copy.deepcopy(network).eval(),
         optimizer=PairOptimizer(network, config.weight_decay),
         generator=torch.Generator().manual_seed(config.seed),
-        seconds=seconds,
     )
 
 
 Scorer = Callable[[JointNetwork], tuple[dict[str, float], dict[str, float]]]
-"""Dice and recommended least confidence by level, on held-back marks; empty where none are held back."""
+"""Dice and recommended least confidence by level, on held-back marks; empty where none are held back. A cancel ends it."""
 
 
 def train_jointly(
@@ -147,7 +147,7 @@ def train_jointly(
         started: `time.monotonic()` when this session began.
         on_event: Gets Progress and Score events.
         cancelled: Asked at every step.
-        on_checkpoint: Called every few seconds, and at the end if cancelled.
+        on_checkpoint: Called every few seconds, and at the end.
         autocast: 16-bit type for the forward pass, None for float32.
 
     Returns:
@@ -167,7 +167,8 @@ def train_jointly(
         state.seconds = earlier + now - started
         before, share = share, _share(state, until)
         if math.floor(before * SCORES) < math.floor(share * SCORES) < SCORES:
-            _keep(state, score, on_event)
+            with suppress(CancelledError):  # the next look tells
+                _keep(state, score, on_event)
         if now - reported >= REPORT_EVERY_S and share > first:
             reported = now
             eta = (now - begun) * (1.0 - share) / (share - first)
@@ -175,10 +176,15 @@ def train_jointly(
         if now - checkpointed >= CHECKPOINT_EVERY_S:
             checkpointed = now
             on_checkpoint(state)
-    if stopped and state.step:
-        on_checkpoint(state)  # before the last score, of which an uninterrupted run would not know
-    if state.step and state.best_step != state.step:
-        _keep(state, score, on_event)
+    if not stopped and state.best_step != state.step:
+        try:
+            _keep(state, score, on_event)
+        except CancelledError:
+            stopped = True
+    on_checkpoint(state)
+    if stopped and state.best_step != state.step:
+        # As it is: to score whole volumes of many cases takes longer than the process has left (`watch.GRACE_S`).
+        _keep(state, lambda _: ({}, {}), on_event)
     return stopped
 
 

@@ -89,7 +89,8 @@ def fine_tune_files(
         channels: Names of the image channels; those of the tree or the start model when empty.
         unknown_values: Values in the scribbles that mean unknown.
         start: Model directory to start from.
-        resume: Go on from the checkpoint in `output`.
+        resume: Go on from the checkpoint in `output`. Of a budget in seconds the rest is for learning: what it takes to read and
+            describe the images again does not count.
 
     Raises:
         SemSegError: On bad input, a missing device, lack of memory, or cancel.
@@ -133,12 +134,13 @@ def fine_tune_files(
         fingerprint = _fingerprint(card, config, rows)
         if resume and config.learner == "quick":
             load_checkpoint(folder, state, fingerprint)
-            on_event(Note(f"resumed after step {state.step}"))
+            on_event(Note(f"resumed after step {state.all_steps}"))
         # The self-test behind "auto" depends on the machine's load; a run in steps must repeat exactly.
         exact = config.precision == "auto" and config.budget.steps is not None
         autocast = None if exact else choose_precision(config.precision, device)
         on_event(Stage(f"Training on {_counted(rows)}, {device}"))
-        parts = (loss, tree, config, started, on_event, cancelled)
+        began = time.monotonic() if resume else started
+        parts = (loss, tree, config, began, on_event, cancelled)
         joint_steps = 0
         if config.learner == "deep":
             volumes = [normalize(case.volume, card.rules) for case in loaded]
@@ -147,7 +149,7 @@ def fine_tune_files(
             joint_steps = learned.joint_steps
         else:
             stopped = fine_tune(state, rows, *parts, lambda now: save_checkpoint(folder, now, fingerprint), autocast)
-    if state.step == 0:
+    if state.all_steps == 0:
         raise CancelledError("cancelled before the first training step; nothing was written")
     if len(rows.unmarked):
         marked = rows.features[0, ~rows.mirrored].to(device)
@@ -158,7 +160,7 @@ def fine_tune_files(
     if stopped:
         on_event(Kept((str(folder / CARD),), summary))
         raise CancelledError(
-            f"cancelled after {state.step} steps; the best model so far is in {folder}, --resume goes on from here"
+            f"cancelled after {state.all_steps} steps; the best model so far is in {folder}, --resume goes on from here"
         )
     remove_checkpoint(folder)
     on_event(Done((str(folder / CARD),), state.seconds, summary))
@@ -253,9 +255,9 @@ def _summary(
         "torch": torch.__version__,
         "date": datetime.now(timezone.utc).date().isoformat(),
         "options": config.to_record(),
-        "steps": state.step,
-        "planned_steps": state.planned_steps,
-        "best_step": state.best_step,
+        "steps": state.all_steps,
+        "planned_steps": state.earlier_steps + state.planned_steps if state.planned_steps else 0,
+        "best_step": state.earlier_steps + state.best_step,
         "held_back_dice": {level: round(value, 4) for level, value in state.dice.items()},
         "min_confidence": state.thresholds,
         "min_confidence_keeps": KEPT_RIGHT,

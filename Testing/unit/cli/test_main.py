@@ -16,7 +16,7 @@ import pytest
 from semseg_core import __version__
 from semseg_core.cli.main import COMMANDS, Cancellation, build_parser, main
 from semseg_core.errors import CancelledError, DependencyError, InputError, MemoryLimitError, ModelError
-from semseg_core.train.events import Failed, from_line
+from semseg_core.train.events import Done, Failed, from_line
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows cannot interrupt one process from another")
 
@@ -134,13 +134,45 @@ def test_an_interrupt_before_the_first_poll_ends_at_once() -> None:
 
 
 @POSIX
-def test_after_the_first_poll_the_command_ends_in_its_own_way_and_a_second_interrupt_ends_it_at_once() -> None:
+def test_after_the_first_poll_the_command_ends_in_its_own_way_and_a_second_interrupt_ends_it_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("semseg_core.cli.main.ONE_SIGNAL_S", -1.0)
     cancelled = Cancellation()
     assert not cancelled()
     os.kill(os.getpid(), signal.SIGTERM)
     assert cancelled()
     with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGINT)
+
+
+@POSIX
+def test_a_signal_to_the_process_and_to_its_group_is_one() -> None:
+    cancelled = Cancellation()
+    assert not cancelled()
+    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGINT)
+    assert cancelled()
+
+
+@POSIX
+@pytest.mark.parametrize(("goes_on", "code"), [(False, 0), (True, 130)])
+def test_what_was_told_to_be_done_is_done_however_often_it_is_interrupted(
+    command_that: Callable, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, goes_on: bool, code: int
+) -> None:
+    def run(_: object, on_event: Callable, cancelled: Callable) -> None:
+        cancelled()
+        on_event(Done())
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        if goes_on:  # with the next image of a series
+            cancelled()
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("semseg_core.cli.main.ONE_SIGNAL_S", -1.0)
+    command_that(run)
+    assert main(["doctor"]) == code
+    assert capsys.readouterr().err == ("semseg: cancelled\n" if goes_on else "")
 
 
 @POSIX
