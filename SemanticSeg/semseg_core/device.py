@@ -33,6 +33,8 @@ TRIAL_TIMEOUT_S = 120.0
 OUT_OF_MEMORY = re.compile(r"out of memory|not enough memory|allocate memory|alloc_cpu|bad.?alloc", re.IGNORECASE)
 """How PyTorch, ITK and C++ word it in a RuntimeError."""
 
+MEMORY_FILE = "/proc/meminfo"
+
 KNOWN_FAULTS = (
     (OUT_OF_MEMORY, "its memory is full; close other programs that use it"),
     (
@@ -201,6 +203,40 @@ def memory_guard() -> Iterator[None]:
             remedy = "close other programs that use the GPU, use a smaller or coarser volume, or --device cpu"
             raise MemoryLimitError(f"out of memory on the GPU; {remedy}") from error
         raise MemoryLimitError("out of memory; close other programs, or use a smaller or coarser volume") from error
+
+
+def free_memory_bytes() -> int | None:
+    """Memory that programs can still get, None where the system does not tell."""
+    try:
+        with open(MEMORY_FILE, encoding="ascii") as stream:  # noqa: PTH123 - Linux; elsewhere there is no such file
+            available = next(line for line in stream if line.startswith("MemAvailable:"))
+        return int(available.split()[1]) * 1024
+    except (OSError, StopIteration):
+        pass
+    try:
+        import psutil  # not needed, but often there: Slicer's own tools bring it
+    except ImportError:
+        return None
+    return int(psutil.virtual_memory().available)
+
+
+def require_memory(needed_bytes: float, what: str, device: torch.device | str = "cpu") -> None:
+    """Refuse what cannot fit, before any time is spent: systems promise more memory than they have, and end whoever uses it.
+
+    Args:
+        needed_bytes: At least so much will be held.
+        what: Needs it, for the message.
+        device: Where it will be held.
+
+    Raises:
+        MemoryLimitError: If less is free; nothing happens where the system does not tell.
+    """
+    torch = import_torch()
+    on_gpu = torch.device(device).type == "cuda"
+    free_bytes = torch.cuda.mem_get_info(device)[0] if on_gpu else free_memory_bytes()
+    if free_bytes is not None and needed_bytes > free_bytes:
+        figures = f"{needed_bytes / 1e9:.1f} GB of memory, {free_bytes / 1e9:.1f} GB are free"
+        raise MemoryLimitError(f"{what} needs {figures}; crop the image to what matters, or close other programs")
 
 
 def import_torch() -> ModuleType:

@@ -12,7 +12,7 @@ from importlib import metadata
 from types import ModuleType
 
 from semseg_core import __version__
-from semseg_core.device import available_devices, import_torch, smoke_test
+from semseg_core.device import available_devices, free_memory_bytes, import_torch, smoke_test
 
 NEEDED = {
     "numpy": "arrays",
@@ -36,8 +36,6 @@ OPTIONAL = {
 
 SCARCE_GB = 2.0
 """Less free disk or memory than this is worth a warning: a whole-brain model with its features takes about as much."""
-
-MEMORY_FILE = "/proc/meminfo"
 
 NVIDIA_TIMEOUT_S = 10.0
 
@@ -105,21 +103,6 @@ def examine() -> Examination:
         free_memory_gb=None if free_memory_gb is None else round(free_memory_gb, 1),
         advice=tuple(advice),
     )
-
-
-def free_memory_bytes() -> int | None:
-    """Memory that programs can still get, None where the system does not tell."""
-    try:
-        with open(MEMORY_FILE, encoding="ascii") as stream:  # noqa: PTH123 - Linux; elsewhere there is no such file
-            available = next(line for line in stream if line.startswith("MemAvailable:"))
-        return int(available.split()[1]) * 1024
-    except (OSError, StopIteration):
-        pass
-    try:
-        import psutil  # not needed, but often there: Slicer's own tools bring it
-    except ImportError:
-        return None
-    return int(psutil.virtual_memory().available)
 
 
 def _package(name: str, purpose: str, needed: bool) -> PackageState:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
 
 from semseg_core.data.resample import anatomical_grid, resample
 from semseg_core.data.volume import Volume
+from semseg_core.device import require_memory
 from semseg_core.geometry import Grid
 from semseg_core.models.context import ContextNetwork
 from semseg_core.models.shape import ContextShape
+
+BYTES_PER_VALUE = 4
 
 OVERLAP = 0.25
 """Share of a window that it has in common with the next."""
@@ -49,9 +53,18 @@ def context_maps(
         device: Where to compute and to keep the maps.
         check: Called before every window; what it raises ends the work.
         mirrored: Show the network the mirror image, right for left, and turn what it says back.
+
+    Raises:
+        MemoryLimitError: If the maps do not fit: a foreign network may want its own, fine spacing.
     """
     from monai.inferers import sliding_window_inference
 
+    shape = network.shape
+    size = anatomical_grid(volume.grid, shape.spacing_mm).shape
+    values = math.prod(size) * (shape.maps + shape.features + 1)  # the image, its maps, and how often a voxel was seen
+    spacing = " × ".join(f"{axis:g}" for axis in shape.spacing_mm)
+    what = f"context network: {shape.features} maps of {' × '.join(map(str, size))} voxels of {spacing} mm"
+    require_memory(BYTES_PER_VALUE * values, what, device)
     image, grid = context_image(volume, network.shape, check)
     network.to(device).eval()
 

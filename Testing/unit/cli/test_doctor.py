@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from semseg_core import examination
+from semseg_core import device, examination
 from semseg_core.cli import doctor
 from semseg_core.errors import DependencyError
 
@@ -158,7 +158,7 @@ def test_scarce_disk_and_memory_are_told(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.usefixtures("quick")
 def test_memory_that_the_system_does_not_tell_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(examination, "MEMORY_FILE", str(tmp_path / "none"))
+    monkeypatch.setattr(device, "MEMORY_FILE", str(tmp_path / "none"))
     monkeypatch.setitem(sys.modules, "psutil", None)
     found = examination.examine()
     assert found.free_memory_gb is None
@@ -167,12 +167,12 @@ def test_memory_that_the_system_does_not_tell_is_unknown(monkeypatch: pytest.Mon
 
 def test_memory_is_read_from_linux_or_asked_of_psutil(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:    2048 kB\n")
-    monkeypatch.setattr(examination, "MEMORY_FILE", str(tmp_path / "meminfo"))
-    assert examination.free_memory_bytes() == 2048 * 1024
-    monkeypatch.setattr(examination, "MEMORY_FILE", str(tmp_path / "none"))
+    monkeypatch.setattr(device, "MEMORY_FILE", str(tmp_path / "meminfo"))
+    assert device.free_memory_bytes() == 2048 * 1024
+    monkeypatch.setattr(device, "MEMORY_FILE", str(tmp_path / "none"))
     memory = argparse.Namespace(virtual_memory=lambda: argparse.Namespace(available=77))
     monkeypatch.setitem(sys.modules, "psutil", memory)
-    assert examination.free_memory_bytes() == 77
+    assert device.free_memory_bytes() == 77
 
 
 def test_the_needed_packages_are_those_of_the_wheel() -> None:
