@@ -17,7 +17,8 @@ from semseg_core.errors import CancelledError, DependencyError, InputError
 from semseg_core.job import Job
 from semseg_core.train.events import Done, Event, Failed, Kept, from_line
 
-POLL_MS = 100
+POLL_MS, WORKER_POLL_MS = 100, 20
+"""How often a child is heard: a training, and a worker whose answers someone waits for. A look takes 0.02 ms."""
 
 GRACE_S = 10.0
 """From Cancel until the child is ended by force: it stops at its next step, and saving the best model takes a second."""
@@ -57,7 +58,7 @@ class RunningJob:
     the receiver's to remove, or to keep for a report.
     """
 
-    def __init__(self, folder: JobFolder, process: subprocess.Popen, graceS: float) -> None:
+    def __init__(self, folder: JobFolder, process: subprocess.Popen, graceS: float, pollMs: int = POLL_MS) -> None:
         import qt  # not at the top, so that use cases can be tested where there is no Qt
 
         self.folder = folder
@@ -70,7 +71,7 @@ class RunningJob:
         self._read = 0
         self._last: dict[type[Event], Event] = {}
         self._timer = qt.QTimer()
-        self._timer.setInterval(POLL_MS)
+        self._timer.setInterval(pollMs)
         self._timer.connect("timeout()", self._look)
         self._timer.start()
 
@@ -190,7 +191,7 @@ class JobRunner:
         """
         folder = folder or self.newFolder()
         folder.writeJob(job)
-        return self._launch(folder, "run", str(folder.path))
+        return self._launch(folder, POLL_MS, "run", str(folder.path))
 
     def serve(self, folder: JobFolder) -> RunningJob:
         """Start a worker that stays, and carries out what it is asked by `JobFolder.ask` until it is cancelled.
@@ -205,7 +206,7 @@ class JobRunner:
             folder.requestsFile.touch()
         except OSError as error:
             raise InputError(f"job {folder.path}: cannot be written ({error.strerror}); free some disk space") from error
-        return self._launch(folder, "serve", str(folder.path), "--requests", str(folder.requestsFile))
+        return self._launch(folder, WORKER_POLL_MS, "serve", str(folder.path), "--requests", str(folder.requestsFile))
 
     def endAll(self) -> None:
         """Stop every job and delete all folders that are not kept, when the module or Slicer goes."""
@@ -219,7 +220,7 @@ class JobRunner:
             folder.remove()
         self._made, self._jobs = [], []
 
-    def _launch(self, folder: JobFolder, *command: str) -> RunningJob:
+    def _launch(self, folder: JobFolder, pollMs: int, *command: str) -> RunningJob:
         arguments = ("-m", "semseg_core", *command, "--progress", "json", "--parent", str(os.getpid()))
         try:
             # Files and no pipes: nobody need read for the child to go on, and a crash loses nothing of what was said.
@@ -229,6 +230,6 @@ class JobRunner:
             raise DependencyError(
                 _("Slicer's Python cannot be started ({reason}). Install Slicer again.").format(reason=error.strerror)
             ) from error
-        running = RunningJob(folder, process, self._graceS)
+        running = RunningJob(folder, process, self._graceS, pollMs)
         self._jobs = [*(one for one in self._jobs if one.isRunning), running]
         return running

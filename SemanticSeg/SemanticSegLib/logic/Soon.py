@@ -14,7 +14,7 @@ class Soon:
         delayMs: How long after the last request, in milliseconds.
     """
 
-    def __init__(self, action: Callable[[], None], delayMs: int = 150) -> None:
+    def __init__(self, action: Callable[[], None], delayMs: int = 50) -> None:
         import qt
 
         self._action = action
