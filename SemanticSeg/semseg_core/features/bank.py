@@ -7,6 +7,7 @@ Features are listed in a fixed order by `feature_names`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -110,19 +111,19 @@ class FeatureBank:
             The voxels described, counted in array order, (N,) int64, and their features, (N, F).
         """
         device = self.depth.maps.device
-        points = box_points(grid, box, device)
         parallel = are_parallel(self.depth.grid, grid)
-        asked = torch.arange(len(points), device=device) if wanted is None else torch.nonzero(wanted.to(device))[:, 0]
-        if not everywhere:
-            body = self.foreground
-            if parallel:
-                asked = asked[sample_box(body.maps, body.grid, grid, box)[0, asked] >= 0.5]
-            else:
-                asked = asked[self.inside(points[asked])]
-        if not parallel or len(asked) < FEW * len(points):
-            return asked, self.sample(points[asked])
+        voxels = math.prod(stop - start for start, stop in box)
+        asked = torch.arange(voxels, device=device) if wanted is None else torch.nonzero(wanted.to(device))[:, 0]
+        if not everywhere and parallel:
+            asked = asked[sample_box(self.foreground.maps, self.foreground.grid, grid, box)[0, asked] >= 0.5]
+        points = _points(grid, box, asked)
+        if not everywhere and not parallel:
+            inside = self.inside(points)
+            asked, points = asked[inside], points[inside]
+        if not parallel or len(asked) < FEW * voxels:
+            return asked, self.sample(points)
         parts = [sample_box(level.maps, level.grid, grid, box)[:, asked] for level in self.maps]
-        return asked, torch.cat([*parts, self.body_coordinates(points[asked]).T]).T
+        return asked, torch.cat([*parts, self.body_coordinates(points).T]).T
 
     def brightness(self, grid: Grid, box: Box, channel: int) -> torch.Tensor:
         """The image itself at the voxels of a box, (P,), as the finest level has it."""
@@ -148,6 +149,15 @@ class FeatureBank:
         extent = torch.tensor(self.frame.half_extent_mm, device=points_ras.device)
         matrix = torch.as_tensor(self.pose.matrix, dtype=torch.float32, device=points_ras.device)
         return (points_ras - center) / extent @ matrix[:3] + matrix[3]
+
+
+def _points(grid: Grid, box: Box, asked: torch.Tensor) -> torch.Tensor:
+    """RAS positions, (N, 3) float32, of voxels of a box, counted in array order."""
+    (start, _), (first, last), (left, right) = box
+    rows = asked // (right - left)
+    k, j, i = rows // (last - first) + start, rows % (last - first) + first, asked % (right - left) + left
+    affine = torch.tensor(grid.ijk_to_ras, device=asked.device)
+    return (torch.stack([i, j, k], dim=1).double() @ affine[:3, :3].T + affine[:3, 3]).float()
 
 
 def build_feature_bank(
