@@ -154,10 +154,12 @@ class FeatureBank:
 def _points(grid: Grid, box: Box, asked: torch.Tensor) -> torch.Tensor:
     """RAS positions, (N, 3) float32, of voxels of a box, counted in array order."""
     (start, _), (first, last), (left, right) = box
-    rows = asked // (right - left)
-    k, j, i = rows // (last - first) + start, rows % (last - first) + first, asked % (right - left) + left
-    affine = torch.tensor(grid.ijk_to_ras, device=asked.device)
-    return (torch.stack([i, j, k], dim=1).double() @ affine[:3, :3].T + affine[:3, 3]).float()
+    numbers = asked.cpu()  # Apple's GPU knows no float64, and float32 would not do for indices far from the origin
+    rows = numbers // (right - left)
+    k, j, i = rows // (last - first) + start, rows % (last - first) + first, numbers % (right - left) + left
+    affine = torch.tensor(grid.ijk_to_ras)
+    points = torch.stack([i, j, k], dim=1).double() @ affine[:3, :3].T + affine[:3, 3]
+    return points.float().to(asked.device)
 
 
 def build_feature_bank(
