@@ -1,10 +1,13 @@
 """How long a person waits beside `semseg serve`: the worker as Slicer drives it, from its start to views after a further stroke.
 
-    [SEMANTICSEG_TEST_DATA=…] python benchmarks/latency.py [--strokes N] [--first 5s] [--refine 3s] [--json FILE]
+    [SEMANTICSEG_TEST_DATA=…] python benchmarks/latency.py [--rows synthetic,brain] [--strokes N] [--first 5s] [--refine 3s]
+                                                           [--json FILE]
 
-Two images: a synthetic one of 192³ voxels with 10 classes, and, where the data are, a brain of brain-ixi-dlmuse with 148. First
-result: from the start of the process to the labelled volume in memory. Refreshed slices: from a stroke on disk to the three
-visible slices in memory; refreshed volume: to the whole volume, after `--refine` of training. Medians over the strokes.
+Two images: a synthetic one of 192³ voxels with 10 classes, and, where the data are, a brain of brain-ixi-dlmuse with 148; each
+takes a minute or two, and `--rows` chooses among them. First result: from the start of the process to the labelled volume in
+memory. Refreshed slices: from a stroke on disk to the three visible slices in memory; refreshed volume: to the whole volume,
+after `--refine` of training. Medians over the strokes. Processor seconds are the worker's own: on a machine that others use, too,
+they tell how much there is to do.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,12 +65,12 @@ class Problem:
 
 
 class Worker:
-    """The child process, and its peak memory."""
+    """The child process, its peak memory, and the processor time it has used."""
 
     def __init__(self, folder: Path) -> None:
         command = [sys.executable, "-m", "semseg_core", "serve", str(folder)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.memory_bytes = 0
+        self.memory_bytes, self.processor_s = 0, 0.0
         threading.Thread(target=self._watch, daemon=True).start()
 
     def send(self, *requests: Request) -> None:
@@ -94,12 +98,16 @@ class Worker:
         while self._process.poll() is None and status.exists():
             lines = status.read_text(encoding="ascii").splitlines()
             self.memory_bytes = max([self.memory_bytes, *(int(line.split()[1]) << 10 for line in lines if "VmHWM" in line)])
-            time.sleep(0.5)
+            # After the name, which may hold anything: fields 14 and 15 of the file, in ticks.
+            fields = status.with_name("stat").read_text(encoding="ascii").rpartition(")")[2].split()
+            self.processor_s = sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+            time.sleep(0.1)
 
 
 def main() -> None:
     """Measure and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", default="synthetic,brain", help="which images, separated by commas (default: synthetic,brain)")
     parser.add_argument("--strokes", type=int, default=5, help="further strokes (default: 5)")
     parser.add_argument("--first", type=Budget.parse, default=Budget(seconds=5), help="training before the first result")
     parser.add_argument("--refine", type=Budget.parse, default=Budget(seconds=3), help="training after a further stroke")
@@ -107,7 +115,7 @@ def main() -> None:
     arguments = parser.parse_args()
     found = []
     with tempfile.TemporaryDirectory() as name:
-        for problem in problems(Path(name)):
+        for problem in problems(Path(name), arguments.rows.split(",")):
             found.append({"problem": problem.name, **measure(problem, Path(name), arguments)})
     figures = [figure for figure in found[0] if figure != "problem"]
     print_table(
@@ -121,38 +129,43 @@ def main() -> None:
         arguments.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
-def problems(folder: Path) -> list[Problem]:
+def problems(folder: Path, rows: Sequence[str]) -> Iterator[Problem]:
     """The synthetic volume, and a brain where the data are."""
-    found = [synthetic(folder)]
-    if "SEMANTICSEG_TEST_DATA" in os.environ:
+    if "synthetic" in rows:
+        yield synthetic(folder)
+    if "brain" in rows and "SEMANTICSEG_TEST_DATA" in os.environ:
         data = Path(os.environ["SEMANTICSEG_TEST_DATA"])
         tree = load_tree(data / TREE).tree
         labels = read_label_map(data / f"{SUBJECT}_DLMUSE.nii.gz")
         image = data / f"{SUBJECT}_T1.nii.gz"
-        found.append(Problem("IXI, 148 classes", image, data / TREE, tree, labels.grid, values_to_ids(labels.array, tree)))
-    return found
+        yield Problem("IXI, 148 classes", image, data / TREE, tree, labels.grid, values_to_ids(labels.array, tree))
 
 
 def synthetic(folder: Path, size: int = 192, classes: int = 10, seed: int = 0) -> Problem:
     """A ball of random blobs, each class with a brightness of its own, in air, with noise; 45 % of the volume is body."""
     rng = np.random.default_rng(seed)
-    points = np.stack(np.meshgrid(*[np.linspace(-1, 1, size, dtype=np.float32)] * 3, indexing="ij"), axis=-1)
+    places = np.ix_(*[np.linspace(-1, 1, size, dtype=np.float32)] * 3)
     centers = rng.uniform(-0.8, 0.8, (4 * classes, 3)).astype(np.float32)
-    nearest, truth = np.full(points.shape[:3], np.inf, np.float32), np.zeros(points.shape[:3], dtype=np.int32)
+    nearest, truth = np.full((size,) * 3, np.inf, np.float32), np.zeros((size,) * 3, dtype=np.int32)
     for number, center in enumerate(centers):
-        distance = ((points - center) ** 2).sum(axis=-1)
+        distance = squared_distance(places, center)
         truth[distance < nearest] = 2 + number % classes
         np.minimum(nearest, distance, out=nearest)
-    truth[(points**2).sum(axis=-1) > 0.95**2] = 0
+    truth[squared_distance(places, np.zeros(3, np.float32)) > 0.95**2] = 0
     brightness = np.concatenate([[0.0, 0.0], np.linspace(100, 400, classes)])
-    image = brightness[truth] + rng.normal(0.0, 12.0, truth.shape)
+    image = brightness[truth].astype(np.float32) + 12.0 * rng.standard_normal(truth.shape, dtype=np.float32)
     grid = Grid(truth.shape, np.eye(4))
     tree = LabelTree((Label(1, "body", 1), *(Label(number + 2, f"class {number}", number + 2, 1) for number in range(classes))))
-    write_volume(folder / "synthetic.nii.gz", image.astype(np.float32), grid)
+    write_volume(folder / "synthetic.nii", image, grid)
     save_tree(folder / "synthetic.json", tree)
     return Problem(
-        f"synthetic, {size}³, {classes} classes", folder / "synthetic.nii.gz", folder / "synthetic.json", tree, grid, truth
+        f"synthetic, {size}³, {classes} classes", folder / "synthetic.nii", folder / "synthetic.json", tree, grid, truth
     )
+
+
+def squared_distance(places: tuple[np.ndarray, ...], center: np.ndarray) -> np.ndarray:
+    """From each point of a grid, given by its axes, to a center."""
+    return sum((along - middle) ** 2 for along, middle in zip(places, center, strict=True))
 
 
 def measure(problem: Problem, folder: Path, arguments: argparse.Namespace) -> dict[str, float]:
@@ -167,23 +180,27 @@ def measure(problem: Problem, folder: Path, arguments: argparse.Namespace) -> di
     worker.send(Open(1, (str(problem.image),), str(problem.tree_file), config=config), SetMarks(2, str(path)))
     worker.send(Refine(3, arguments.first), ShowVolume(4))
     opened = worker.until(Answer, 1).seconds
-    steps = worker.until(Answer, 3).summary["steps"]
+    steps = all_steps = worker.until(Answer, 3).summary["steps"]
     answer = worker.until(Answer, 4)
     values, _ = read_volume(answer.outputs[0])
     first_s, first_volume_s = time.monotonic() - begun, answer.seconds
+    first_processor_s = worker.processor_s
     first_dice = leaf_dice(values, problem)
-    slices_s, volume_s, volume_alone_s, right = [], [], [], []
+    slices_s, volume_s, volume_alone_s, right, viewed = [], [], [], [], []
     for number in range(arguments.strokes):
         marks, stroke = corrected(marks, values, problem, np.random.default_rng(number))
         write_marks(path, marks.indices, marks.label_ids)
         request, places = 10 * (number + 1), tuple((axis, int(stroke[len(stroke) // 2][axis])) for axis in range(3))
         begun = time.monotonic()
         worker.send(SetMarks(request, str(path)), Refine(request + 1, arguments.refine, places), ShowVolume(request + 2))
-        shown = read_slices(worker.until(View, request + 1).output)
+        view = worker.until(View, request + 1)
+        shown = read_slices(view.output)
         slices_s.append(time.monotonic() - begun)
+        viewed.append(view.step - all_steps)
         inside = stroke[stroke[:, 0] == shown[0].index]
         true = np.array([problem.tree[int(label_id)].value for label_id in problem.truth[tuple(inside.T)]])
         right.append(float((shown[0].values[tuple(inside[:, 1:].T)] == true).mean()))
+        all_steps = worker.until(Answer, request + 1).summary["all_steps"]
         answer = worker.until(Answer, request + 2)
         values, _ = read_volume(answer.outputs[0])
         volume_s.append(time.monotonic() - begun)
@@ -194,11 +211,14 @@ def measure(problem: Problem, folder: Path, arguments: argparse.Namespace) -> di
         "first result": first_s,
         "of which image and features": opened,
         "of which applying": first_volume_s,
+        "processor seconds of the first result": first_processor_s,
         "refreshed slices": statistics.median(slices_s),
         "refreshed slices, slowest": max(slices_s),
         "refreshed volume": statistics.median(volume_s),
         "of which applying, median": statistics.median(volume_alone_s),
+        "processor seconds of a stroke and the volume": (worker.processor_s - first_processor_s) / arguments.strokes,
         "steps before the first result": steps,
+        "steps before the first view, median": statistics.median(viewed),
         "leaf Dice of the first result": first_dice,
         "leaf Dice after the strokes": leaf_dice(values, problem),
         "share of a new stroke right in the first view": statistics.mean(right),
