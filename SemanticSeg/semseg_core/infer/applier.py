@@ -13,7 +13,7 @@ from semseg_core.errors import CancelledError
 from semseg_core.features.bank import FeatureBank
 from semseg_core.geometry import Grid
 from semseg_core.infer.decode import Decoder
-from semseg_core.models.network import PointNetwork
+from semseg_core.models.network import PointNetwork, open_softmax
 
 ROWS_AT_ONCE = 1 << 13
 """Voxels decided on at once: hidden layers of 8 MiB stay in the processor's cache."""
@@ -33,6 +33,7 @@ class Applier:
         grid: The image's grid.
         everywhere: Whether voxels outside the body are asked about; else they are unknown.
         known_floor: As in the model card; voxels that resemble no mark are unknown. None asks about all.
+        unknown_logit: As in the model card.
     """
 
     bank: FeatureBank
@@ -41,6 +42,7 @@ class Applier:
     grid: Grid
     everywhere: bool
     known_floor: float | None = None
+    unknown_logit: float | None = None
 
     def on(self, grid: Grid) -> Applier:
         """The same for other voxels of the same body."""
@@ -89,7 +91,7 @@ class Applier:
                     resembling = self.network.known(rows) >= self.known_floor
                     places, rows = places[resembling], rows[resembling]
                 logits = self.network(rows)
-                yield places.cpu().numpy(), logits.softmax(dim=1)
+                yield places.cpu().numpy(), open_softmax(logits, self.unknown_logit)
 
 
 def slabs(grid: Grid) -> Iterator[Box]:

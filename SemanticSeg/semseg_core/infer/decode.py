@@ -61,7 +61,7 @@ class Decoder(torch.nn.Module):
         """Decide.
 
         Args:
-            probabilities: (N, L), rows summing to 1, on this module's device; computed with in float32.
+            probabilities: (N, L), rows summing to 1 or less, on this module's device; computed with in float32.
 
         Raises:
             ShapeError: If there is not one column per leaf.

@@ -82,8 +82,8 @@ def predict(
         )
     bank = describe(model.card, model.context, normalize(volume, model.card.rules), device, cancelled)
     bank = placed(bank, model.network.to(device), model.card, cancelled)
-    floor = None if everything else model.card.known_floor
-    applier = Applier(bank, model.network, decoder.to(device), volume.grid, model.card.everywhere, floor)
+    floor, unknown = None if everything else model.card.known_floor, model.card.unknown_logit
+    applier = Applier(bank, model.network, decoder.to(device), volume.grid, model.card.everywhere, floor, unknown)
     ids = np.zeros(volume.grid.shape, dtype=np.int32)
     confidence = np.zeros(volume.grid.shape, dtype=np.float32)
     recorder = PathRecorder(model.card.tree, volume.grid, device) if keep_paths else None

@@ -342,7 +342,7 @@ class InteractiveSession:
             self._decoders = {chosen: build_decoder(self.tree, level, min_confidence).to(self._device)}
         card, decoder = self._card, self._decoders[chosen]
         floor = None if everything else card.known_floor
-        return Applier(self._bank, self._state.average, decoder, self.grid, card.everywhere, floor)
+        return Applier(self._bank, self._state.average, decoder, self.grid, card.everywhere, floor, card.unknown_logit)
 
     def _ask(
         self, applier: Applier, on_fraction: Callable[[float], object] = float, cancelled: Callable[[], bool] = bool

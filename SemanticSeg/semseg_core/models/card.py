@@ -39,6 +39,7 @@ class ModelCard:
         context: Measures of the context network, if the model has one.
         known_floor: Least output of the network's `known` at which a voxel resembles something that was marked; below, it stays
             unknown. None where the network cannot tell.
+        unknown_logit: Logit of what nobody taught, beside those of the leaves (`open_softmax`). None where it is not known.
         landmarks: Middles of labels in body coordinates, along R, A, S, by id; by them the body is found in other images.
     """
 
@@ -52,6 +53,7 @@ class ModelCard:
     training: dict[str, object] = field(default_factory=dict)
     context: ContextShape | None = None
     known_floor: float | None = None
+    unknown_logit: float | None = None
     landmarks: Mapping[int, tuple[float, float, float]] = field(default_factory=dict)
 
     @property
@@ -73,6 +75,7 @@ class ModelCard:
             "network": {"name": "point network", **dataclasses.asdict(self.network)},
             "context": None if self.context is None else self.context.to_record(),
             "known_floor": self.known_floor,
+            "unknown_logit": self.unknown_logit,
             "landmarks": {str(label_id): list(place) for label_id, place in self.landmarks.items()},
             "loss": self.loss,
             "everywhere": self.everywhere,
@@ -94,7 +97,8 @@ class ModelCard:
         try:
             spacing = record["spacing_mm"]
             network = record["network"]
-            context, floor = record.get("context"), record.get("known_floor")  # the first models have no such fields
+            # The first models have no such fields.
+            context, floor, unknown = (record.get(name) for name in ("context", "known_floor", "unknown_logit"))
             card = cls(
                 tree=tree_from_record(record["tree"]),
                 channels=tuple(str(name) for name in record["channels"]),
@@ -115,6 +119,7 @@ class ModelCard:
                 training=dict(record["training"]),
                 context=None if context is None else ContextShape.from_record(context),
                 known_floor=None if floor is None else float(floor),
+                unknown_logit=None if unknown is None else float(unknown),
                 landmarks={int(key): _place(place) for key, place in record.get("landmarks", {}).items()},
             )
         except (KeyError, TypeError, ValueError, OverflowError, SemSegError) as error:
@@ -126,6 +131,8 @@ class ModelCard:
         expected = card.feature_count
         if card.known_floor is not None and not (card.network.known and math.isfinite(card.known_floor)):
             raise ModelError(f"{what}: its known_floor {card.known_floor} is impossible; the file was altered, copy it anew")
+        if card.unknown_logit is not None and not math.isfinite(card.unknown_logit):
+            raise ModelError(f"{what}: its unknown_logit {card.unknown_logit} is impossible; the file was altered, copy it anew")
         if card.network.direct not in (0, 0 if card.context is None else card.context.features):
             raise ModelError(f"{what}: {card.network.direct} features go to the logits, which it does not have; copy it anew")
         if not 0 <= card.network.known <= card.network.inputs - len(COORDINATES):

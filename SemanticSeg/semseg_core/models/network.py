@@ -27,6 +27,26 @@ FEATURE_LIMIT = 8.0
 """Standardized features beyond ±8 standard deviations of the training voxels are cut there."""
 
 
+def open_softmax(logits: torch.Tensor, unknown_logit: float | None) -> torch.Tensor:
+    """Probabilities of the leaves, (N, L), beside something that nobody taught: what a row lacks to 1 is its probability.
+
+    A softmax whose outputs must share all of 1 is sure of a leaf wherever the others are still less likely, be its own logit ever
+    so low. One more logit, the same for all voxels, takes what is left where all are low. Order and answers stay.
+
+    Args:
+        logits: (N, L).
+        unknown_logit: As in the model card; None for the softmax itself.
+
+    Source:
+        The energy score of Liu et al., NeurIPS 2020 (arXiv 2010.03759), as a probability: a leaf's share is that of the softmax,
+        times the logistic function of the energy above `unknown_logit`.
+    """
+    if unknown_logit is None:
+        return logits.softmax(dim=1)
+    energy = logits.logsumexp(dim=1, keepdim=True)
+    return (logits - torch.logaddexp(energy, torch.full_like(energy, unknown_logit))).exp()
+
+
 class GaussianDropout(nn.Module):
     """Multiplies hidden values by noise of mean 1 while training, as strong as dropout of a share `rate`.
 

@@ -46,7 +46,7 @@ from semseg_core.train.deep_start import deep_start, fit_context_scaling
 from semseg_core.train.events import Done, EventSink, Kept, Note, Progress, Stage
 from semseg_core.train.loop import TrainingState, fine_tune, start_state
 from semseg_core.train.rows import TrainingRows, case_rows, combine
-from semseg_core.train.scoring import known_floor
+from semseg_core.train.scoring import UNKNOWN, known_floor
 from semseg_core.train.start import starting_card, starting_network
 
 VARIANTS = 1
@@ -154,6 +154,7 @@ def fine_tune_files(
     if len(rows.unmarked):
         marked = rows.features[0, ~rows.mirrored].to(device)
         card = replace(card, known_floor=known_floor(state.best, marked, rows.unmarked.to(device)))
+    card = replace(card, unknown_logit=state.thresholds.get(UNKNOWN))
     used = replace(config, variants=variants, precision="float32" if autocast is None else "bfloat16")
     summary = {**_summary(state, rows, loaded, used, report, device, stopped), "joint_steps": joint_steps}
     save_model(folder, Model(replace(card, training=summary), state.best, context))
@@ -259,7 +260,7 @@ def _summary(
         "planned_steps": state.earlier_steps + state.planned_steps if state.planned_steps else 0,
         "best_step": state.earlier_steps + state.best_step,
         "held_back_dice": {level: round(value, 4) for level, value in state.dice.items()},
-        "min_confidence": state.thresholds,
+        "min_confidence": {level: value for level, value in state.thresholds.items() if level != UNKNOWN},
         "min_confidence_keeps": KEPT_RIGHT,
         "seconds": round(state.seconds, 1),
         "device": device.type,

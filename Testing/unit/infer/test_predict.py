@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -62,6 +63,16 @@ def test_the_phantom_is_segmented_on_its_own_grid(straight: Prediction, phantom,
     assert straight.confidence.min() >= 0.0
     assert straight.confidence.max() <= 1.0
     assert straight.confidence[body].mean() > 0.8
+
+
+def test_the_logit_of_what_nobody_taught_makes_answers_less_sure_and_no_other(
+    model: Model, straight: Prediction, phantom
+) -> None:
+    assert model.card.unknown_logit is not None
+    softmax = apply(replace(model, card=replace(model.card, unknown_logit=None)), phantom.volume)
+    assert (softmax.values == straight.values).all()
+    assert (softmax.confidence >= straight.confidence - 1e-6).all()
+    assert softmax.confidence.mean() > straight.confidence.mean() + 1e-4
 
 
 def test_air_stays_unknown_where_nobody_marked_it(straight: Prediction, phantom_files) -> None:

@@ -122,6 +122,7 @@ def test_pickles_are_never_loaded(saved: Path) -> None:
         ({"intensity": [{"channel": "t1"}]}, "a field is missing or wrong"),
         ({"intensity": [{"channel": "t1", "kind": "magic", "low": 0, "high": 1}]}, "neither 'percentile' nor 'window'"),
         ({"intensity": []}, "takes 56 features, this program computes 4"),
+        ({"unknown_logit": float("inf")}, "unknown_logit inf is impossible"),
         ({"spacing_mm": {"S": 1, "A": 1}}, "a field is missing or wrong"),
         ({"spacing_mm": {"S": 1, "A": -1, "R": 1}}, "spacing .* is impossible"),
         ({"spacing_mm": {"S": 1, "A": 0, "R": 1}}, "spacing .* is impossible"),

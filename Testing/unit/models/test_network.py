@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from semseg_core.features.layout import COORDINATES
-from semseg_core.models.network import FEATURE_LIMIT, FOURIER_BANDS, NetworkShape, PointNetwork
+from semseg_core.models.network import FEATURE_LIMIT, FOURIER_BANDS, NetworkShape, PointNetwork, open_softmax
 
 
 def test_features_are_standardized_and_coordinates_left_alone() -> None:
@@ -73,3 +73,15 @@ def test_what_resembles_a_mark_is_told_without_coordinates() -> None:
     assert not torch.equal(network(moved), logits)
     assert not torch.equal(network.train().decide(rows)[1], network.decide(rows)[1])  # noise while training
     assert PointNetwork(NetworkShape(inputs=6, width=4), 2).decide(rows)[1] is None
+
+
+def test_the_unknown_takes_what_low_logits_leave_and_the_order_of_leaves_stays() -> None:
+    logits = torch.tensor([[4.0, 2.0, 0.0], [-2.0, -4.0, -6.0]])  # alike to a softmax
+    with_unknown = torch.cat([logits, torch.ones(2, 1)], dim=1).softmax(dim=1)
+    found = open_softmax(logits, 1.0)
+    torch.testing.assert_close(found, with_unknown[:, :3])
+    assert found[0].sum() > 0.95
+    assert found[1].sum() < 0.06
+    torch.testing.assert_close(open_softmax(logits, None), logits.softmax(dim=1))
+    far = torch.tensor([[1e4, 0.0], [-1e4, 0.0]])
+    torch.testing.assert_close(open_softmax(far, -1e4), torch.eye(2))

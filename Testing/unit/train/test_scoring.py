@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 from semseg_core.labels.tree import LabelTree
-from semseg_core.train.scoring import HeldBackScorer
+from semseg_core.train.scoring import UNKNOWN, HeldBackScorer
 
 CORTEX, WHITE, RIGHT, FLUID = range(4)
 
@@ -56,13 +58,24 @@ def test_nothing_held_back_scores_nothing(brain_tree: LabelTree) -> None:
     assert scorer(Answers()) == {}
 
 
-def test_the_recommended_confidence_keeps_the_right_answers_of_each_level(brain_tree: LabelTree) -> None:
-    class Doubtful(Answers):
-        def forward(self, rows: torch.Tensor) -> torch.Tensor:
-            return rows.log()
+class Doubtful(Answers):
+    """A network whose inputs are the logarithms' arguments, so that their sum is what the logits come to."""
 
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        return rows.log()
+
+
+def test_the_unknown_logit_is_likelier_than_the_leaves_for_a_twentieth_of_the_marks(brain_tree: LabelTree) -> None:
+    marks = torch.full((1001, 4), 0.25) * torch.arange(1, 1002)[:, None]  # the logits of the nth come to log n
+    targets = torch.full((1001,), brain_tree.position(5))
+    found = HeldBackScorer(marks, targets, brain_tree).thresholds(Doubtful())
+    assert found[UNKNOWN] == pytest.approx(math.log(51), abs=1e-4)
+
+
+def test_the_recommended_confidence_keeps_the_right_answers_of_each_level(brain_tree: LabelTree) -> None:
     # Cortex, white matter, right, fluid: right, right, wrong within the group, and a mark that is known on level 1 only.
     probabilities = torch.tensor([[0.7, 0.1, 0.1, 0.1], [0.2, 0.6, 0.1, 0.1], [0.4, 0.3, 0.2, 0.1], [0.25, 0.24, 0.3, 0.21]])
     targets = torch.tensor([brain_tree.position(label_id) for label_id in (3, 4, 4, 2)])
     found = HeldBackScorer(probabilities, targets, brain_tree).thresholds(Doubtful())
-    assert found == {"1": pytest.approx(0.49), "leaf": pytest.approx(0.6)}
+    # All logits come to log 1, so that the unknown is as likely as all leaves together.
+    assert found == {"1": pytest.approx(0.24), "leaf": pytest.approx(0.3), UNKNOWN: pytest.approx(0.0, abs=1e-6)}
