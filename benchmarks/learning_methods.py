@@ -223,8 +223,8 @@ def forest_answers(task: Task, forest: object) -> Answers:
 
 
 def forest_features(features: torch.Tensor, subject: Subject) -> np.ndarray:
-    """16 features per channel and the coordinates, (N, 16 · C + 3): value, slope and outer curvatures at four scales."""
-    names = feature_names(tuple(str(number) for number in range(len(subject.card.rules))))
+    """16 features per channel, or component of many, and the coordinates: value, slope and outer curvatures at four scales."""
+    names = feature_names(tuple(str(number) for number in range(subject.bank.channel_count)))
     columns = {part: [at for at, name in enumerate(names) if f" {part} ×" in name] for part in _PARTS}
     slope = sum(features[:, columns[part]] ** 2 for part in ("dR", "dA", "dS")).sqrt()
     kept = [features[:, columns[part]] for part in ("value", "curvature1", "curvature3")]

@@ -18,6 +18,7 @@ from semseg_core.data.resample import Box, anatomical_grid, are_parallel, box_po
 from semseg_core.data.volume import Volume
 from semseg_core.errors import CancelledError
 from semseg_core.features.anatomy import BodyFrame, foreground_mask, is_masked
+from semseg_core.features.components import Components
 from semseg_core.features.layout import COORDINATES, LEVELS, MAPS_PER_CHANNEL, OFFSETS, WIDE_SCALE, mirroring
 from semseg_core.features.pose import Pose
 from semseg_core.geometry import Grid
@@ -49,10 +50,11 @@ class FeatureBank:
         depth: Signed distance to the body's surface, positive inside, (1, D, H, W), in units of 30 mm, on the third level's grid.
         frame: Where the body is.
         foreground: The body itself, (D, H, W) bool, on the second level's grid.
-        channel_count: Number of image channels.
+        channel_count: Number of image channels, or of the components that stand for them in the levels.
         context: Maps of a context network, if there is one.
         pose: How body coordinates become those that a model learned from.
         mirrored_context: What it says of the mirror image, turned back; for training alone.
+        plain: The channels as they are, on the first level's grid, where the levels have their components.
     """
 
     levels: tuple[Level, ...]
@@ -63,12 +65,12 @@ class FeatureBank:
     context: Level | None = None
     pose: Pose = field(default_factory=Pose.identity)
     mirrored_context: Level | None = None
+    plain: Level | None = None
 
     @property
     def maps(self) -> tuple[Level, ...]:
         """All maps in the order of `feature_names`; only the coordinates are not among them."""
-        context = () if self.context is None else (self.context,)
-        return (*self.levels, self.depth, *context)
+        return (*self.levels, self.depth, *(level for level in (self.plain, self.context) if level is not None))
 
     def sample(self, points_ras: torch.Tensor) -> torch.Tensor:
         """Features of points.
@@ -89,7 +91,7 @@ class FeatureBank:
             points_ras: As for `sample`.
         """
         maps = 0 if self.context is None else len(self.context.maps)
-        order, signs = mirroring(self.channel_count, maps)
+        order, signs = mirroring(self.channel_count, maps, 0 if self.plain is None else len(self.plain.maps))
         features = self.sample(points_ras)[:, order] * torch.tensor(signs, device=points_ras.device)
         if maps:
             mirrored = self.mirrored_context or self.context
@@ -169,6 +171,7 @@ def build_feature_bank(
     cancelled: Callable[[], bool] = bool,
     context: ContextMaps | None = None,
     mirrored: bool = False,
+    components: Components | None = None,
 ) -> FeatureBank:
     """Compute the maps of a normalized volume.
 
@@ -179,6 +182,7 @@ def build_feature_bank(
         cancelled: Asked several times a second.
         context: Computes the maps of a context network, if there is one.
         mirrored: Whether they are wanted of the mirror image, too.
+        components: What the levels have instead of the channels, if so.
 
     Raises:
         CancelledError: If `cancelled` said so.
@@ -188,7 +192,7 @@ def build_feature_bank(
         if cancelled():
             raise CancelledError("cancelled while features were computed")
 
-    array = torch.as_tensor(volume.array)
+    array = torch.as_tensor(volume.array if components is None else components.apply(volume.array))
     source = volume.grid
     levels: list[Level] = []
     for scale in (2**level for level in range(LEVELS)):
@@ -202,18 +206,24 @@ def build_feature_bank(
         if scale >= WIDE_SCALE:
             maps = torch.cat([maps, _surroundings(array)])
         levels.append(Level(maps.to(device), grid))
-    coarse = levels[1]
+    finest, coarse, plain = levels[0], levels[1], None
+    image = coarse.maps[0]
+    if components is not None:
+        channels = resample(torch.as_tensor(volume.array), volume.grid, finest.grid, check)
+        plain = Level(channels.to(device), finest.grid)
+        image = resample(channels[:1], finest.grid, coarse.grid, check)[0]
     check()
-    mask = _body(volume, coarse)
+    mask = _body(volume, image.cpu().numpy(), coarse.grid)
     check()
     return FeatureBank(
         levels=tuple(levels),
         depth=_depth(mask, coarse.grid, device),
         frame=BodyFrame.of(mask, coarse.grid),
         foreground=Level(torch.as_tensor(mask[None], dtype=torch.float32, device=device), coarse.grid),
-        channel_count=len(volume.channels),
+        channel_count=len(array),
         context=None if context is None else Level(*context(volume, device, check, False)),
         mirrored_context=Level(*context(volume, device, check, True)) if context is not None and mirrored else None,
+        plain=plain,
     )
 
 
@@ -281,14 +291,19 @@ def _eigenvalues(hessian: list[list[torch.Tensor]]) -> list[torch.Tensor]:
     return [first, 3 * mean - first - third, third]
 
 
-def _body(volume: Volume, coarse: Level) -> np.ndarray:
-    """The foreground mask on a coarse level's grid; where the image was masked, by the edge of that mask in the image itself."""
-    image = coarse.maps[0].cpu().numpy()
+def _body(volume: Volume, image: np.ndarray, grid: Grid) -> np.ndarray:
+    """The foreground mask on a coarse grid; where the image was masked, by the edge of that mask in the image itself.
+
+    Args:
+        volume: The image.
+        image: Its first channel on the coarse grid, (D, H, W).
+        grid: The coarse grid.
+    """
     if not is_masked(image):
-        return foreground_mask(image, coarse.grid)
+        return foreground_mask(image, grid)
     # The blur of the coarse level would carry the edge a few millimeters outward.
     left_over = torch.as_tensor(volume.array[:1] > volume.array[0].min(), dtype=torch.float32)
-    return foreground_mask(image, coarse.grid, resample(left_over, volume.grid, coarse.grid)[0].numpy() >= 0.5)
+    return foreground_mask(image, grid, resample(left_over, volume.grid, grid)[0].numpy() >= 0.5)
 
 
 def _depth(mask: np.ndarray, grid: Grid, device: torch.device | str) -> Level:

@@ -17,12 +17,12 @@ OFFSETS = (2, 4)
 MAPS_PER_CHANNEL = ("value", "dR", "dA", "dS", "curvature1", "curvature2", "curvature3")
 
 
-def mirroring(channel_count: int, context: int = 0) -> tuple[list[int], list[float]]:
+def mirroring(channel_count: int, context: int = 0, plain: int = 0) -> tuple[list[int], list[float]]:
     """How the features of a point become those of its mirror image, left for right: their new order, and their signs.
 
     Maps of a context network keep their places: what it says of a mirror image no exchange can tell.
     """
-    names = feature_names(tuple(str(index) for index in range(channel_count)), context)
+    names = feature_names(tuple(str(index) for index in range(channel_count)), context, plain)
     place = {name: index for index, name in enumerate(names)}
     sides = {" to L ": " to R ", " to R ": " to L "}
     order = []
@@ -32,12 +32,13 @@ def mirroring(channel_count: int, context: int = 0) -> tuple[list[int], list[flo
     return order, [-1.0 if " dR " in name or name == "R" else 1.0 for name in names]
 
 
-def feature_names(channels: tuple[str, ...], context: int = 0) -> tuple[str, ...]:
+def feature_names(channels: tuple[str, ...], context: int = 0, plain: int = 0) -> tuple[str, ...]:
     """Names of the features of a bank, in order; their number is the network's input width.
 
     Args:
-        channels: Names of the image channels.
+        channels: Names of the image channels, or of the components of very many.
         context: Number of maps of a context network.
+        plain: Number of channels that are features as they are, beside their components.
     """
     names = []
     for scale in (2**level for level in range(LEVELS)):
@@ -45,4 +46,5 @@ def feature_names(channels: tuple[str, ...], context: int = 0) -> tuple[str, ...
         if scale >= WIDE_SCALE:
             places = [f"{steps * scale} to {side} ×{scale}" for steps in OFFSETS for side in "LRPAIS"]
             names += [f"{channel} {place}" for place in places for channel in channels]
-    return (*names, "depth", *(f"context {index}" for index in range(context)), *COORDINATES)
+    names += ["depth", *(f"plain {index}" for index in range(plain)), *(f"context {index}" for index in range(context))]
+    return (*names, *COORDINATES)

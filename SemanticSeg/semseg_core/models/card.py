@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from semseg_core.data.intensity import IntensityRule
 from semseg_core.errors import ModelError, SemSegError
+from semseg_core.features.components import Components
 from semseg_core.features.layout import COORDINATES, feature_names
 from semseg_core.labels.formats.own_json import from_record as tree_from_record
 from semseg_core.labels.formats.own_json import to_record as tree_to_record
@@ -41,6 +42,7 @@ class ModelCard:
             unknown. None where the network cannot tell.
         unknown_logit: Logit of what nobody taught, beside those of the leaves (`open_softmax`). None where it is not known.
         landmarks: Middles of labels in body coordinates, along R, A, S, by id; by them the body is found in other images.
+        components: What stands for the normalized channels at all scales of the features, where there are very many.
     """
 
     tree: LabelTree
@@ -55,12 +57,14 @@ class ModelCard:
     known_floor: float | None = None
     unknown_logit: float | None = None
     landmarks: Mapping[int, tuple[float, float, float]] = field(default_factory=dict)
+    components: Components | None = None
 
     @property
     def feature_count(self) -> int:
         """Number of features that its network is given."""
-        names = tuple(str(index) for index in range(len(self.rules)))
-        return len(feature_names(names, 0 if self.context is None else self.context.features))
+        maps, context = len(self.rules), 0 if self.context is None else self.context.features
+        described, plain = (maps, 0) if self.components is None else (self.components.count, maps)
+        return len(feature_names(tuple(map(str, range(described))), context, plain))
 
     def to_record(self) -> dict[str, object]:
         """As plain JSON values, without the weights' checksum."""
@@ -77,6 +81,7 @@ class ModelCard:
             "known_floor": self.known_floor,
             "unknown_logit": self.unknown_logit,
             "landmarks": {str(label_id): list(place) for label_id, place in self.landmarks.items()},
+            "components": None if self.components is None else self.components.to_record(),
             "loss": self.loss,
             "everywhere": self.everywhere,
             "training": self.training,
@@ -99,6 +104,7 @@ class ModelCard:
             network = record["network"]
             # The first models have no such fields.
             context, floor, unknown = (record.get(name) for name in ("context", "known_floor", "unknown_logit"))
+            components = record.get("components")
             card = cls(
                 tree=tree_from_record(record["tree"]),
                 channels=tuple(str(name) for name in record["channels"]),
@@ -121,6 +127,7 @@ class ModelCard:
                 known_floor=None if floor is None else float(floor),
                 unknown_logit=None if unknown is None else float(unknown),
                 landmarks={int(key): _place(place) for key, place in record.get("landmarks", {}).items()},
+                components=None if components is None else Components.from_record(components),
             )
         except (KeyError, TypeError, ValueError, OverflowError, SemSegError) as error:
             raise ModelError(
@@ -128,6 +135,8 @@ class ModelCard:
             ) from error
         if not all(0.0 < axis < math.inf for axis in card.spacing_mm):
             raise ModelError(f"{what}: its spacing {card.spacing_mm} mm is impossible; the file was altered, copy it anew")
+        if card.components is not None and len(card.components.mean) != len(card.rules):
+            raise ModelError(f"{what}: its components are not of its {len(card.rules)} channels; copy it anew")
         expected = card.feature_count
         if card.known_floor is not None and not (card.network.known and math.isfinite(card.known_floor)):
             raise ModelError(f"{what}: its known_floor {card.known_floor} is impossible; the file was altered, copy it anew")

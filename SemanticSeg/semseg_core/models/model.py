@@ -53,4 +53,4 @@ def describe(
         CancelledError: If `cancelled` said so.
     """
     maps = None if context is None else partial(context_maps, context)
-    return build_feature_bank(volume, card.spacing_mm, device, cancelled, maps, mirrored)
+    return build_feature_bank(volume, card.spacing_mm, device, cancelled, maps, mirrored, card.components)

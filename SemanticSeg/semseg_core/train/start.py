@@ -8,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from semseg_core.data.intensity import choose_rules
-from semseg_core.data.resample import anatomical_grid, anatomical_spacing
+from semseg_core.data.intensity import IntensityRule, choose_rules, normalize
+from semseg_core.data.resample import anatomical_grid, anatomical_spacing, resample
 from semseg_core.data.volume import Volume
 from semseg_core.errors import ModelError
-from semseg_core.features.layout import COORDINATES, feature_names
+from semseg_core.features.anatomy import foreground_mask, is_masked
+from semseg_core.features.components import MOST, Components, principal_components
+from semseg_core.features.layout import COORDINATES
 from semseg_core.labels.tree import LabelTree
 from semseg_core.losses.catalog import DEFAULT_LOSS
 from semseg_core.models.card import ModelCard
@@ -20,6 +22,12 @@ from semseg_core.models.model import Model
 from semseg_core.models.network import NetworkShape, PointNetwork
 from semseg_core.models.transfer import TransferReport, transfer
 from semseg_core.train.config import TrainConfig
+
+SAMPLES = 20_000
+"""Voxels of each body, about, from which components of the channels are found."""
+
+COARSER = 2.0
+"""Spacing at which they are found, in working spacings."""
 
 
 def starting_card(volumes: Sequence[Volume], tree: LabelTree, config: TrainConfig, earlier: Model | None) -> ModelCard:
@@ -41,16 +49,19 @@ def starting_card(volumes: Sequence[Volume], tree: LabelTree, config: TrainConfi
         loss = config.loss or DEFAULT_LOSS
         return replace(before, tree=tree, loss=loss, training={}, known_floor=None, landmarks=landmarks)
     rules = choose_rules(volumes[0])
-    inputs = len(feature_names(tuple(str(index) for index in range(len(rules)))))
-    return ModelCard(
+    spacing_mm = _working_spacing(volumes, config.max_voxels)
+    card = ModelCard(
         tree=tree,
         channels=channels,
         rules=rules,
-        spacing_mm=_working_spacing(volumes, config.max_voxels),
-        network=NetworkShape(inputs=inputs, known=inputs - len(COORDINATES)),
+        spacing_mm=spacing_mm,
+        network=NetworkShape(inputs=0),
         loss=config.loss or DEFAULT_LOSS,
         everywhere=False,
+        components=_components(volumes, rules, spacing_mm) if len(rules) > MOST else None,
     )
+    inputs = card.feature_count
+    return replace(card, network=NetworkShape(inputs=inputs, known=inputs - len(COORDINATES)))
 
 
 def starting_network(card: ModelCard, earlier: Model | None, seed: int) -> tuple[PointNetwork, TransferReport | None]:
@@ -67,3 +78,22 @@ def _working_spacing(volumes: Sequence[Volume], max_voxels: int) -> tuple[float,
     while max(anatomical_grid(volume.grid, tuple(spacing)).voxel_count for volume in volumes) > max_voxels:
         spacing = spacing * 1.05
     return tuple(round(float(value), 4) for value in spacing)
+
+
+def _components(
+    volumes: Sequence[Volume], rules: tuple[IntensityRule, ...], spacing_mm: tuple[float, float, float]
+) -> Components:
+    """Components of many channels, from voxels of all bodies.
+
+    They are found at twice the working spacing, where there is less noise: it would count as variance.
+    """
+    values = []
+    for volume in volumes:
+        normalized = normalize(volume, rules)
+        grid = anatomical_grid(volume.grid, tuple(max(axis, COARSER * min(spacing_mm)) for axis in spacing_mm))
+        coarse = resample(torch.as_tensor(normalized.array), volume.grid, grid).numpy()
+        first = coarse[0]
+        body = foreground_mask(first, grid, first > first.min() if is_masked(first) else None)
+        found = coarse[:, body].T
+        values.append(found[:: max(1, len(found) // SAMPLES)])
+    return principal_components(np.concatenate(values))
