@@ -37,13 +37,18 @@ def sample_linear(maps: torch.Tensor, grid: Grid, points_ras: torch.Tensor) -> t
     matrix, offset = _normalizer(grid)
     to_normalized = torch.as_tensor(matrix, dtype=torch.float32, device=points_ras.device)
     shift = torch.as_tensor(offset, dtype=torch.float32, device=points_ras.device)
+    # PyTorch's threads share batches of points, not the points of one: with two, half the time.
+    batches = torch.get_num_threads() if maps.device.type == "cpu" else 1
     values = []
     for chunk in points_ras.split(POINTS_AT_ONCE):
+        size = -(-len(chunk) // batches)
         normalized = (chunk @ to_normalized.T + shift).to(maps.dtype)
+        filled = torch.nn.functional.pad(normalized, (0, 0, 0, batches * size - len(chunk))).view(batches, 1, 1, size, 3)
+        everywhere = maps.expand(batches, *maps.shape)
         sampled = torch.nn.functional.grid_sample(
-            maps[None], normalized[None, None, None], mode="bilinear", padding_mode="border", align_corners=True
+            everywhere, filled, mode="bilinear", padding_mode="border", align_corners=True
         )
-        values.append(sampled[0, :, 0, 0].T)
+        values.append(sampled[:, :, 0, 0].transpose(1, 2).flatten(0, 1)[: len(chunk)])
     return torch.cat(values) if len(values) != 1 else values[0]
 
 

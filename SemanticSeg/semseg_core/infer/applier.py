@@ -94,9 +94,9 @@ class Applier:
                 yield places.cpu().numpy(), open_softmax(logits, self.unknown_logit)
 
 
-def slabs(grid: Grid) -> Iterator[Box]:
-    """Boxes of whole slices, each of about `SLAB_VOXELS`, that make up a grid."""
+def slabs(grid: Grid, voxels: int = SLAB_VOXELS) -> Iterator[Box]:
+    """Boxes of whole slices, each of about so many voxels, that make up a grid."""
     depth, rows, columns = grid.shape
-    thickness = max(1, SLAB_VOXELS // (rows * columns))
+    thickness = max(1, voxels // (rows * columns))
     for start in range(0, depth, thickness):
         yield (start, min(start + thickness, depth)), (0, rows), (0, columns)
