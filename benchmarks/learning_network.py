@@ -112,9 +112,14 @@ def describe_case(case: Case, start: bool = False) -> Subject:
 
 
 def stroke_rows(
-    subject: Subject, marks: SparseLabels, mirror: bool = False, unmarked: bool = False, seed: int = 0
+    subject: Subject,
+    marks: SparseLabels,
+    mirror: bool = False,
+    unmarked: bool = False,
+    seed: int = 0,
+    held: np.ndarray | None = None,
 ) -> CaseRows:
-    """Rows of marks, none held back.
+    """Rows of marks.
 
     Args:
         subject: The subject.
@@ -122,13 +127,15 @@ def stroke_rows(
         mirror: Whether to add those of the mirror image, where the tree has left and right.
         unmarked: Whether to add voxels of the body without marks, which teach what resembles no mark.
         seed: Draws these.
+        held: Which marks are held back, (N,) bool; none where not given.
     """
     points = marks_points(marks)
     images = mirror_images(subject.case.tree) if mirror else {}
     inside = subject.bank.inside(points).numpy()
     chosen = mirrored_marks(marks.label_ids, subject.bank.body_coordinates(points)[:, 0].numpy(), images)
     features = sample_rows(subject.bank, points, chosen)[None]
-    rows = with_images(features, marks.label_ids, np.zeros(len(marks), dtype=bool), inside, chosen, images)
+    held = np.zeros(len(marks), dtype=bool) if held is None else held
+    rows = with_images(features, marks.label_ids, held, inside, chosen, images)
     if not unmarked:
         return rows
     free = unmarked_points(subject.bank, marks, np.random.default_rng(seed))

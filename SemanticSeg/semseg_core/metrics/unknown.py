@@ -71,6 +71,22 @@ def auroc(known: np.ndarray, unknown: np.ndarray) -> float:
     return float(below.mean() / (2 * len(unknown)))
 
 
+def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error: how far the mean confidence of voxels alike lies from the part of them that is right.
+
+    Args:
+        confidence: Of each answer, (N,) in 0…1; N at least 1.
+        right: Whether it is right, (N,) bool.
+        bins: Equal parts of 0…1 that voxels are put into; each counts as its voxels are many.
+
+    Source:
+        Guo et al., ICML 2017, equation 3.
+    """
+    which = np.minimum((confidence * bins).astype(int), bins - 1)
+    excess = np.bincount(which, confidence - right, minlength=bins)
+    return float(np.abs(excess).sum() / len(confidence))
+
+
 def keeping_threshold(confidence: np.ndarray, right: np.ndarray, kept: float = KEPT_RIGHT) -> float:
     """The greatest threshold that leaves a part of the right answers answered, rounded down to hundredths; 0 if none is right."""
     if not right.any():

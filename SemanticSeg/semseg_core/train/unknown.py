@@ -31,9 +31,9 @@ from semseg_core.train.scoring import UNKNOWN, known_floor
 LEAVES = "leaf"
 """The name of the deepest level."""
 
-SHOWN, SOFTMAX, KNOWN = "as shown", "softmax", "known output"
-"""Confidences that are compared: what `predict` writes, 0 below the floor under `known`; the largest share of a softmax without a
-logit for what nobody taught; and the output that tells marks from other voxels of the body, alone."""
+SHOWN, EVERYTHING, SOFTMAX, KNOWN = "as shown", "without the floor", "softmax", "known output"
+"""Confidences that are compared: what `predict` writes, 0 below the floor under `known`; what it writes with `--everything`; the
+largest share of a softmax without a logit for what nobody taught; and the output that tells marks from other voxels, alone."""
 
 Detector = Callable[[PointNetwork, TrainingRows, torch.Tensor], torch.Tensor]
 """Another way to tell what was never taught: from a network, the rows it learned from and tested features, (M, F), to a score
@@ -181,15 +181,16 @@ def _levels(
     with torch.inference_mode():
         decided = [trained.network.decide(trained.network.standardize(rows)) for rows in features.split(1 << 14)]
     logits = torch.cat([part for part, _ in decided])
-    leaves, familiar = logits.softmax(dim=1), open_softmax(logits, trained.recommended.get(UNKNOWN)).sum(dim=1)
+    leaves, taught = logits.softmax(dim=1), open_softmax(logits, trained.recommended.get(UNKNOWN)).sum(dim=1)
+    familiar = taught
     known_output = None if trained.network.known is None else torch.cat([part for _, part in decided])
     if known_output is not None and trained.known_floor is not None:
-        familiar = torch.where(known_output >= trained.known_floor, familiar, 0.0)
+        familiar = torch.where(known_output >= trained.known_floor, taught, 0.0)
     for level in range(1, smaller.height + 1):
         cut = smaller.level_cut(level)
         masses = leaves.new_zeros(len(leaves), len(cut)).index_add_(1, torch.from_numpy(level_of_leaves(smaller, level)), leaves)
         softmax, answers = masses.max(dim=1)
-        confidences = {SHOWN: softmax * familiar, SOFTMAX: softmax}
+        confidences = {SHOWN: softmax * familiar, EVERYTHING: softmax * taught, SOFTMAX: softmax}
         if known_output is not None:
             confidences[KNOWN] = known_output.sigmoid()
         places = {label_id: _covering(cut, label_id, tree) for label_id in np.unique(label_ids).tolist()}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semseg_core.metrics.unknown import auroc, keeping_threshold, rejection_curve
+from semseg_core.metrics.unknown import auroc, calibration_error, keeping_threshold, rejection_curve
 
 CONFIDENCE = np.array([0.9, 0.8, 0.6, 0.4, 0.7, 0.3])
 RIGHT = np.array([True, True, False, True, False, False])
@@ -57,3 +57,11 @@ def test_the_asked_part_of_right_answers_is_kept(rows: list[tuple[float, bool]],
 
 def test_no_right_answer_recommends_nothing() -> None:
     assert keeping_threshold(np.array([0.9]), np.array([False])) == 0.0
+
+
+def test_the_calibration_error_by_hand() -> None:
+    # Half and half: 0.6 and 0.8 are right half the time (0.2 too sure on average), 0.3 never (0.3 too sure), in two bins.
+    confidence, right = np.array([0.6, 0.8, 0.3, 0.3]), np.array([True, False, False, False])
+    assert calibration_error(confidence, right, bins=2) == pytest.approx(0.5 * 0.2 + 0.5 * 0.3)
+    assert calibration_error(np.array([1.0, 1.0, 0.0]), np.array([True, True, False])) == 0.0
+    assert calibration_error(np.full(4, 0.75), np.array([True, True, True, False])) == pytest.approx(0.0)

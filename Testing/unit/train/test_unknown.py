@@ -13,6 +13,7 @@ from semseg_core.labels.tree import LabelTree
 from semseg_core.train.rows import CaseRows
 from semseg_core.train.scoring import UNKNOWN
 from semseg_core.train.unknown import (
+    EVERYTHING,
     KNOWN,
     SHOWN,
     SOFTMAX,
@@ -57,7 +58,7 @@ def validate(brain_tree: LabelTree, make_rows: Callable, steps: Callable) -> Cal
 def test_left_out_classes_are_less_certain_and_known_ones_right(validate: Callable) -> None:
     (result,) = validate({RIGHT})
     assert result.left_out == {RIGHT}
-    assert set(result.curves) == {SHOWN, SOFTMAX}
+    assert set(result.curves) == {SHOWN, EVERYTHING, SOFTMAX}
     assert set(result.curves[SHOWN]) == {"1", "leaf"}
     for curve in (*result.curves[SHOWN].values(), *result.curves[SOFTMAX].values()):
         assert curve.auroc > 0.8
