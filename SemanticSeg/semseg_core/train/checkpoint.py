@@ -24,6 +24,7 @@ NUMBERS = (
     "best_step",
     "dice",
     "thresholds",
+    "growth_weight",
     "averaged_from",
     "earlier_steps",
     "learning_from",
