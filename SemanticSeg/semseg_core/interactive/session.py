@@ -264,10 +264,15 @@ class InteractiveSession:
         return self._ask(self._applier(level, min_confidence, everything).on(part), cancelled=cancelled)
 
     def answer_on(
-        self, grid: Grid, level: int | str = "leaf", min_confidence: float = 0.0, everything: bool = False
+        self,
+        grid: Grid,
+        level: int | str = "leaf",
+        min_confidence: float = 0.0,
+        cancelled: Callable[[], bool] = bool,
+        everything: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
         """The same for all voxels of another grid in the same image, such as a slice at an angle."""
-        return self._ask(self._applier(level, min_confidence, everything).on(grid))
+        return self._ask(self._applier(level, min_confidence, everything).on(grid), cancelled=cancelled)
 
     def answer_all(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from semseg_core.data.images import read_volume
@@ -150,8 +150,9 @@ class Worker:
             now = time.monotonic()
             if boxes and now - begun >= view_s and session.steps >= first_view and fraction < 1.0:
                 shown += 1
-                path = self._write_slices(f"slices-{request.id}-{shown}.npz", request)
-                self._on_event(View(request.id, str(path), session.steps))
+                with suppress(CancelledError):  # newer marks have come; training is told so at its next step
+                    path = self._write_slices(f"slices-{request.id}-{shown}.npz", request)
+                    self._on_event(View(request.id, str(path), session.steps))
                 # Each later than the last by as long as all before have taken: half the time is left for learning at least.
                 view_s = 2.0 * (time.monotonic() - begun)
             if now - reported >= REPORT_EVERY_S:
@@ -203,14 +204,15 @@ class Worker:
         return interrupted
 
     def _write_slices(self, name: str, request: Refine | ShowSlices) -> Path:
+        """Answer for the slices of a request; a `CancelledError` once newer marks have come."""
         session = self._session
+        wanted = {**_look(request), "cancelled": lambda: self._inbox.supersedes(request)}
         shown = []
         for axis, index, *rises in request.slices:
             if rises:
-                grid = tilted_grid(session.grid, axis, index, *rises)
-                values, confidence = session.answer_on(grid, **_look(request))
+                values, confidence = session.answer_on(tilted_grid(session.grid, axis, index, *rises), **wanted)
             else:
-                values, confidence = session.answer(session.slice_box(axis, index), **_look(request))
+                values, confidence = session.answer(session.slice_box(axis, index), **wanted)
             shown.append(ShownSlice(axis, index, values.squeeze(axis), confidence.squeeze(axis), tuple(rises) or (0.0, 0.0)))
         with self._new_file(name) as path:
             write_slices(path, shown)
