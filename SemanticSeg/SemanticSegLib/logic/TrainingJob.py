@@ -17,7 +17,7 @@ from semseg_core.errors import InputError, ModelError
 from semseg_core.files import write_text
 from semseg_core.job import FineTuneJob
 from semseg_core.labels.formats.own_json import to_text
-from semseg_core.models.contents import CARD, WEIGHTS, load_card
+from semseg_core.models.contents import CARD, STROKES, WEIGHTS, load_card
 from semseg_core.train.config import Budget, TrainConfig
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 TREE, MODEL, START = "tree.json", "model", "start"
 """Places in the job folder."""
 
-MODEL_FILES = (WEIGHTS, CARD)
+MODEL_FILES = (WEIGHTS, STROKES, CARD)
 """What makes a model; a training that was cancelled leaves more than that. The card comes last: by it a model is found."""
 
 
@@ -71,7 +71,7 @@ def jobOf(
     if start is not None:
         _make(run.folder / START)
         try:
-            for name in MODEL_FILES:
+            for name in (WEIGHTS, CARD):
                 shutil.copyfile(start / name, run.folder / START / name)
         except OSError as error:
             found = _("start model '{name}': cannot be copied ({reason}); choose another, or free some disk space")
@@ -112,7 +112,8 @@ def keepModel(models: ModelStore, folder: Path, name: str) -> str:
     kept = models.newFolder(name)
     try:
         for file in MODEL_FILES:
-            shutil.move(made / file, kept / file)
+            if (made / file).exists():
+                shutil.move(made / file, kept / file)
     except OSError as error:
         shutil.rmtree(kept, ignore_errors=True)
         found = _("model '{name}': cannot be kept ({reason}); free some disk space and train again")

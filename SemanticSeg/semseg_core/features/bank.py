@@ -118,7 +118,7 @@ class FeatureBank:
         asked = torch.arange(voxels, device=device) if wanted is None else torch.nonzero(wanted.to(device))[:, 0]
         if not everywhere and parallel:
             asked = asked[sample_box(self.foreground.maps, self.foreground.grid, grid, box)[0, asked] >= 0.5]
-        points = _points(grid, box, asked)
+        points = voxel_points(grid, box, asked)
         if not everywhere and not parallel:
             inside = self.inside(points)
             asked, points = asked[inside], points[inside]
@@ -153,7 +153,7 @@ class FeatureBank:
         return (points_ras - center) / extent @ matrix[:3] + matrix[3]
 
 
-def _points(grid: Grid, box: Box, asked: torch.Tensor) -> torch.Tensor:
+def voxel_points(grid: Grid, box: Box, asked: torch.Tensor) -> torch.Tensor:
     """RAS positions, (N, 3) float32, of voxels of a box, counted in array order."""
     (start, _), (first, last), (left, right) = box
     numbers = asked.cpu()  # Apple's GPU knows no float64, and float32 would not do for indices far from the origin

@@ -1,5 +1,4 @@
-"""What the marks of an image say of its other voxels: each takes the label of the mark that it is nearest to along a path on which
-the image changes little.
+"""What the marks of an image say of its other voxels, by growing.
 
 A network learns from all marks what a label looks like; this knows what it is connected with, and so follows borders of which no
 mark tells. It holds for the marked image alone.
@@ -28,7 +27,7 @@ class Growth:
 
     Args:
         label_ids: (D, H, W) int32, of the mark that is nearest.
-        marked: (D, H, W) bool, where a mark lies.
+        marked: (D, H, W) bool, where a mark lies; nowhere in a growth of coarse voxels.
         grid: Of both.
     """
 
@@ -44,6 +43,12 @@ class Growth:
         """
         k, j, i = _voxels(self.grid, points_ras).T
         return self.label_ids[k, j, i], self.marked[k, j, i]
+
+
+def covered_leaves(ranges: torch.Tensor, leaf_count: int) -> torch.Tensor:
+    """Which leaves lie in half-open ranges, (N, 2), of `leaf_ranges`: (N, L) bool."""
+    leaves = torch.arange(leaf_count, device=ranges.device)
+    return (ranges[:, :1] <= leaves) & (leaves < ranges[:, 1:])
 
 
 def is_sparse(mark_count: int, grid: Grid) -> bool:
@@ -68,7 +73,7 @@ def grow_marks(
     seeds = np.zeros(grid.shape, dtype=np.int32)
     seeds[tuple(_voxels(grid, points_ras).T.cpu().numpy())] = label_ids
     grown = grow(image, seeds, grid.spacing_mm, check)
-    return Growth(*(torch.as_tensor(part, device=maps.device) for part in (grown, seeds > 0)), grid)
+    return Growth(*(torch.as_tensor(part, device=maps.device) for part in (grown, (seeds > 0) & (level == 0))), grid)
 
 
 def _voxels(grid: Grid, points_ras: torch.Tensor) -> torch.Tensor:

@@ -10,9 +10,10 @@ import torch
 
 from semseg_core.data.resample import Box
 from semseg_core.errors import CancelledError
-from semseg_core.features.bank import FeatureBank
+from semseg_core.features.bank import FeatureBank, voxel_points
 from semseg_core.geometry import Grid
 from semseg_core.infer.decode import Decoder
+from semseg_core.infer.grown import GrownStrokes
 from semseg_core.models.network import PointNetwork, open_softmax
 
 ROWS_AT_ONCE = 1 << 13
@@ -34,6 +35,7 @@ class Applier:
         everywhere: Whether voxels outside the body are asked about; else they are unknown.
         known_floor: As in the model card; voxels that resemble no mark are unknown. None asks about all.
         unknown_logit: As in the model card.
+        grown: What strokes on this very image say, if there are any.
     """
 
     bank: FeatureBank
@@ -43,6 +45,7 @@ class Applier:
     everywhere: bool
     known_floor: float | None = None
     unknown_logit: float | None = None
+    grown: GrownStrokes | None = None
 
     def on(self, grid: Grid) -> Applier:
         """The same for other voxels of the same body."""
@@ -87,16 +90,22 @@ class Applier:
                 if cancelled():
                     raise CancelledError("cancelled while applying the model; nothing was written")
                 rows = self.network.standardize(rows)
+                said = None if self.grown is None else self.grown.at(voxel_points(self.grid, box, places))
                 if asks_known:  # a tenth of the work of the rest, which is for what resembles a mark alone
                     resembling = self.network.known(rows) >= self.known_floor
+                    if said is not None:
+                        resembling |= said.marked
+                        said = said.of(resembling)
                     places, rows = places[resembling], rows[resembling]
                 logits = self.network(rows)
+                if said is not None:
+                    logits = said.added_to(logits)
                 yield places.cpu().numpy(), open_softmax(logits, self.unknown_logit)
 
 
-def slabs(grid: Grid, voxels: int = SLAB_VOXELS) -> Iterator[Box]:
-    """Boxes of whole slices, each of about so many voxels, that make up a grid."""
+def slabs(grid: Grid, voxels: int | None = None) -> Iterator[Box]:
+    """Boxes of whole slices, each of about so many voxels, or `SLAB_VOXELS`, that make up a grid."""
     depth, rows, columns = grid.shape
-    thickness = max(1, voxels // (rows * columns))
+    thickness = max(1, (voxels or SLAB_VOXELS) // (rows * columns))
     for start in range(0, depth, thickness):
         yield (start, min(start + thickness, depth)), (0, rows), (0, columns)

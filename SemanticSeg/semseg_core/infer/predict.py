@@ -15,16 +15,19 @@ import torch
 from semseg_core.data.answer_paths import AnswerPaths, smallest_dtype
 from semseg_core.data.intensity import normalize
 from semseg_core.data.volume import Volume
-from semseg_core.errors import InputError
+from semseg_core.errors import CancelledError, InputError
 from semseg_core.features.bank import FeatureBank
 from semseg_core.geometry import Grid
 from semseg_core.infer.applier import ROWS_AT_ONCE, Applier, slabs
 from semseg_core.infer.decode import BackOffDecoder, Decoder
+from semseg_core.infer.grown import GrownStrokes
 from semseg_core.infer.placing import placed
 from semseg_core.labels.encode import ids_to_values
 from semseg_core.labels.tree import LabelTree
 from semseg_core.models.model import Model, describe
 from semseg_core.models.network import PointNetwork
+from semseg_core.models.strokes import strokes_on
+from semseg_core.sparse.scribbles import SparseLabels
 
 TOLD_BY = 20_000
 """Random places in the body that tell how much of it resembles no mark: 41.7 % for 41.4 % of the voxels of a CT."""
@@ -40,6 +43,7 @@ class Prediction:
         grid: The input's own grid.
         paths: The answers at every certainty, where asked for.
         unfamiliar_share: Part of the body that resembles no mark, 0…1, whether it was labeled or left unknown.
+        stroke_voxels: Marks that were drawn on this very image, which hold.
     """
 
     values: np.ndarray
@@ -47,6 +51,7 @@ class Prediction:
     grid: Grid
     paths: AnswerPaths | None = None
     unfamiliar_share: float = 0.0
+    stroke_voxels: int = 0
 
 
 def predict(
@@ -83,7 +88,9 @@ def predict(
     bank = describe(model.card, model.context, normalize(volume, model.card.rules), device, cancelled)
     bank = placed(bank, model.network.to(device), model.card, cancelled)
     floor, unknown = None if everything else model.card.known_floor, model.card.unknown_logit
-    applier = Applier(bank, model.network, decoder.to(device), volume.grid, model.card.everywhere, floor, unknown)
+    marks = strokes_on(model.strokes, volume)
+    grown = None if marks is None else _grown(model, bank, marks, cancelled)
+    applier = Applier(bank, model.network, decoder.to(device), volume.grid, model.card.everywhere, floor, unknown, grown)
     ids = np.zeros(volume.grid.shape, dtype=np.int32)
     confidence = np.zeros(volume.grid.shape, dtype=np.float32)
     recorder = PathRecorder(model.card.tree, volume.grid, device) if keep_paths else None
@@ -99,7 +106,16 @@ def predict(
             on_fraction(stop / volume.grid.shape[0])
     paths = None if recorder is None else recorder.paths()
     share = 0.0 if model.card.known_floor is None else _unfamiliar_share(model, bank)
-    return Prediction(ids_to_values(ids, model.card.tree), confidence, volume.grid, paths, share)
+    values, marked = ids_to_values(ids, model.card.tree), 0 if marks is None else len(marks)
+    return Prediction(values, confidence, volume.grid, paths, share, marked)
+
+
+def _grown(model: Model, bank: FeatureBank, marks: SparseLabels, cancelled: Callable[[], bool]) -> GrownStrokes:
+    def check() -> None:
+        if cancelled():
+            raise CancelledError("cancelled while strokes were grown; nothing was written")
+
+    return GrownStrokes.over(bank, marks, model.card.tree, model.card.growth_weight, check=check)
 
 
 def unfamiliar_share(network: PointNetwork, features: torch.Tensor, known_floor: float | None) -> float:

@@ -71,6 +71,8 @@ def predict_files(
 
         keep_paths = outputs.paths is not None
         result = predict(model, volume, decoder, torch_device, show, cancelled, keep_paths, everything)
+    if result.stroke_voxels:
+        on_event(Note(f"the model was taught by strokes on this very image; its {result.stroke_voxels} painted voxels hold"))
     on_event(Stage("Writing"))
     written: list[Path] = []
     if outputs.segmentation is not None:
@@ -87,6 +89,7 @@ def predict_files(
         "labels": labels,
         "unknown_share": round(unknown, 4),
         "unfamiliar_share": round(result.unfamiliar_share, 4),
+        "stroke_voxels": result.stroke_voxels,
     }
     on_event(Done(tuple(map(str, written)), time.monotonic() - started, summary))
 

@@ -17,22 +17,26 @@ from semseg_core.data.resample import Box
 from semseg_core.data.volume import Volume
 from semseg_core.device import choose_device
 from semseg_core.errors import InputError, ModelError
+from semseg_core.features.growth import is_sparse
 from semseg_core.geometry import Grid
 from semseg_core.infer.applier import Applier
 from semseg_core.infer.decode import Decoder, build_decoder
 from semseg_core.infer.placing import placed
 from semseg_core.infer.predict import unfamiliar_share
 from semseg_core.infer.quick import answer_exactly, answer_quickly, lattice
+from semseg_core.interactive.growing import GrowingStrokes, changed
 from semseg_core.labels.encode import ids_to_values
 from semseg_core.labels.pairs import mirror_images
 from semseg_core.labels.tree import LabelTree
 from semseg_core.losses.table import build_loss
 from semseg_core.models.card import ModelCard
 from semseg_core.models.model import Model, describe
+from semseg_core.models.strokes import Strokes
 from semseg_core.models.transfer import TransferReport, transfer
 from semseg_core.sparse.scribbles import SparseLabels
 from semseg_core.train.aligning import aligned
 from semseg_core.train.config import Budget, TrainConfig
+from semseg_core.train.growth_weight import DEFAULT_WEIGHT
 from semseg_core.train.loop import RowDrawer, start_state, take_step
 from semseg_core.train.rows import CaseRows, combine, marks_points, mirrored_marks, sample_rows, with_images
 from semseg_core.train.scoring import known_floor
@@ -100,8 +104,9 @@ class InteractiveSession:
         _require_two_leaves(tree)
         self.config = config or TrainConfig()
         self.grid = volume.grid
+        self._volume = volume
         device = choose_device(self.config.device)
-        self._card = starting_card([volume], tree, self.config, start)
+        self._card = replace(starting_card([volume], tree, self.config, start), growth_weight=DEFAULT_WEIGHT)
         self._loss = build_loss(self._card.loss, tree).to(device)
         self._context = None if start is None else start.context
         self._images = mirror_images(tree) if self.config.mirror else {}
@@ -111,7 +116,7 @@ class InteractiveSession:
         network = network.to(device)
         self._first_landmarks = self._card.landmarks
         if start is not None:
-            self._card = replace(self._card, known_floor=start.card.known_floor)
+            self._card = replace(self._card, known_floor=start.card.known_floor, growth_weight=start.card.growth_weight)
             self._bank = placed(self._bank, network, self._card, cancelled)
         self._body = self._body_features()
         if not network.is_scaled:
@@ -121,6 +126,7 @@ class InteractiveSession:
         self._decoders: dict[tuple[int | str, float], Decoder] = {}
         self._marks: SparseLabels | None = None
         self._case: CaseRows | None = None
+        self._growing = GrowingStrokes(self._bank, int(self.grid.voxel_count >= QUICK_FROM_VOXELS))
         self._seconds = 0.0
 
     @property
@@ -165,6 +171,7 @@ class InteractiveSession:
         self._loss = build_loss(self._card.loss, tree).to(self._device)
         self._state = start_state(network.to(self._device), self.config)
         self._decoders, self._marks, self._case = {}, None, None
+        self._growing.keep(None)
         return report
 
     def set_marks(self, marks: SparseLabels) -> int:
@@ -189,7 +196,7 @@ class InteractiveSession:
         features = sample_rows(self._bank, points, chosen)[None]
         case = with_images(features, marks.label_ids, held, inside, chosen, self._images)
         rows = combine([replace(case, unmarked=self._body)], self.tree, self.config.balance)
-        fresh = _changed(marks, self._marks)
+        fresh = changed(marks, self._marks)
         count = int(fresh.sum())
         # A correction is about this place; its mirror image is one mark among others.
         fresh = np.concatenate([fresh, np.zeros(len(rows.targets) - len(fresh), dtype=bool)])
@@ -200,6 +207,7 @@ class InteractiveSession:
         self._card = replace(self._card, everywhere=rows.everywhere)
         self._marked = features[0, : len(marks)]
         self._marks, self._case = marks, case
+        self._growing.keep(marks)
         self._state.averaged_from = self._state.step
         return count
 
@@ -282,7 +290,7 @@ class InteractiveSession:
         cancelled: Callable[[], bool] = bool,
         everything: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The same for the whole volume.
+        """The same for the whole volume; strokes grow anew first, which slices then hear, too.
 
         Args:
             level: As for `build_decoder`.
@@ -295,6 +303,8 @@ class InteractiveSession:
             InputError: If nothing was learned yet.
             CancelledError: If `cancelled` said so.
         """
+        if self._answering:
+            self._growing.renew(self._marks, self.tree, self._card.growth_weight, cancelled)
         return self._ask(self._applier(level, min_confidence, everything), on_fraction, cancelled)
 
     def slice_box(self, axis: int, index: int) -> Box:
@@ -327,7 +337,9 @@ class InteractiveSession:
             "device": self._device.type,
             "start": None if self.taken_over is None else self.taken_over.counts(),
         }
-        return Model(replace(self._located(), training=training), self._state.average, self._context)
+        drawn = self._marks is not None and is_sparse(len(self._marks), self.grid)
+        strokes = (Strokes.of(self._volume, self._marks),) if drawn else ()
+        return Model(replace(self._located(), training=training), self._state.average, self._context, strokes)
 
     def _located(self) -> ModelCard:
         """The card with the places of marked labels; they are found when someone asks, not at every stroke."""
@@ -347,7 +359,8 @@ class InteractiveSession:
             self._decoders = {chosen: build_decoder(self.tree, level, min_confidence).to(self._device)}
         card, decoder = self._card, self._decoders[chosen]
         floor = None if everything else card.known_floor
-        return Applier(self._bank, self._state.average, decoder, self.grid, card.everywhere, floor, card.unknown_logit)
+        network, unknown = self._state.average, card.unknown_logit
+        return Applier(self._bank, network, decoder, self.grid, card.everywhere, floor, unknown, self._growing.grown)
 
     def _ask(
         self, applier: Applier, on_fraction: Callable[[float], object] = float, cancelled: Callable[[], bool] = bool
@@ -385,13 +398,3 @@ class InteractiveSession:
 def _require_two_leaves(tree: LabelTree) -> None:
     if len(tree.leaves) < 2:
         raise InputError(f"label tree '{tree.title}': has {len(tree.leaves)} leaf; there must be two to tell apart")
-
-
-def _changed(marks: SparseLabels, earlier: SparseLabels | None) -> np.ndarray:
-    """Which marks were not there before, or with another label, (N,) bool."""
-    if earlier is None or not len(earlier):
-        return np.ones(len(marks), dtype=bool)
-    places, known = (np.ravel_multi_index(each.indices.T, marks.grid.shape) for each in (marks, earlier))
-    order = np.argsort(known)
-    found = order[np.searchsorted(known, places, sorter=order).clip(max=len(known) - 1)]
-    return (known[found] != places) | (earlier.label_ids[found] != marks.label_ids)

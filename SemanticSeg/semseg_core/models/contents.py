@@ -14,6 +14,9 @@ from semseg_core.models.card import ModelCard
 CARD = "model.json"
 WEIGHTS = "model.safetensors"
 
+STROKES = "strokes.safetensors"
+"""Beside them, of a model that was taught by strokes (`models/strokes.py`); it does without."""
+
 CHECKPOINT = "resume.safetensors"
 """Beside them while a training has not ended: where it goes on after a crash or a cancel (`train/checkpoint.py`)."""
 

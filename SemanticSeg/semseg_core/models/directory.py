@@ -1,23 +1,25 @@
-"""Model directories: `model.json`, the card, and `model.safetensors`, the weights.
+"""Model directories: `model.json`, the card, `model.safetensors`, the weights, and `strokes.safetensors`, if any were drawn.
 
 Nothing in them is ever unpickled or evaluated. The card holds the checksum of the weights, so that a truncated copy or a pair
-that does not belong together is found before it answers.
+that does not belong together is found before it answers. A model does without the strokes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 
 from semseg_core.errors import InputError, ModelError
 from semseg_core.files import replacing, require_writable
-from semseg_core.models.contents import CARD, CHECKPOINT, WEIGHTS, load_card, read_weights
+from semseg_core.models.contents import CARD, CHECKPOINT, STROKES, WEIGHTS, load_card, read_weights
 from semseg_core.models.context import ContextNetwork
 from semseg_core.models.model import Model
 from semseg_core.models.network import PointNetwork
+from semseg_core.models.strokes import read_strokes, to_bytes
 
 CONTEXT = "context."
 """What the names of the context network's weights begin with."""
@@ -53,7 +55,7 @@ def make_model_directory(folder: Path) -> None:
 
 
 def save_model(folder: Path, model: Model) -> None:
-    """Write both files; an earlier model there stays whole if anything fails.
+    """Write all files; an earlier model there stays whole if anything fails.
 
     Raises:
         InputError: If the disk is full or the folder cannot be written.
@@ -70,10 +72,15 @@ def save_model(folder: Path, model: Model) -> None:
     }
     text = json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     make_model_directory(folder)
-    # Both files are whole on disk before either takes its name.
-    with replacing(folder / CARD, "model") as card_file, replacing(folder / WEIGHTS, "model") as weights_file:
+    # All files are whole on disk before any takes its name.
+    with ExitStack() as files:
+        card_file, weights_file = (files.enter_context(replacing(folder / name, "model")) for name in (CARD, WEIGHTS))
         weights_file.write_bytes(weights)
         card_file.write_text(text, encoding="utf-8", newline="\n")
+        if model.strokes:
+            files.enter_context(replacing(folder / STROKES, "model")).write_bytes(to_bytes(model.strokes))
+        else:
+            (folder / STROKES).unlink(missing_ok=True)  # those of an earlier model
 
 
 def load_model(path: str | Path) -> Model:
@@ -98,7 +105,7 @@ def load_model(path: str | Path) -> Model:
             context.load_state_dict(_part(tensors, context=True), assign=True)
     except (safetensors.SafetensorError, RuntimeError) as error:
         raise ModelError(f"model {folder}: its weights do not fit its card; train again") from error
-    return Model(card, network.eval(), None if context is None else context.eval())
+    return Model(card, network.eval(), None if context is None else context.eval(), read_strokes(folder, card.tree))
 
 
 def _part(tensors: dict[str, torch.Tensor], context: bool) -> dict[str, torch.Tensor]:

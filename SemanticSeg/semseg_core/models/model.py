@@ -14,6 +14,7 @@ from semseg_core.models.card import ModelCard
 from semseg_core.models.context import ContextNetwork
 from semseg_core.models.context_maps import context_maps
 from semseg_core.models.network import PointNetwork
+from semseg_core.models.strokes import Strokes
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +25,13 @@ class Model:
         card: What it expects and answers.
         network: Decides for a voxel from its features.
         context: Gives the features that the card's `context` describes; None where it has none.
+        strokes: That it was taught by, where they are still with it.
     """
 
     card: ModelCard
     network: PointNetwork
     context: ContextNetwork | None = None
+    strokes: tuple[Strokes, ...] = ()
 
 
 def describe(

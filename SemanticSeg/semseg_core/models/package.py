@@ -19,7 +19,7 @@ LIMITS = {CARD: 64 << 20, WEIGHTS: 1 << 30}
 
 
 def export_model(folder: str | Path, path: str | Path) -> None:
-    """Pack a model directory into one file; a checkpoint beside the model is left out.
+    """Pack a model directory into one file; the checkpoint and the strokes beside the model stay behind.
 
     Raises:
         ModelError: If the folder holds no sound model.

@@ -16,19 +16,19 @@ import numpy as np
 from semseg_core.data.volume import Volume
 from semseg_core.errors import InputError, ModelError
 from semseg_core.files import require_file
+from semseg_core.geometry import Grid
 from semseg_core.labels.tree import LabelTree
+from semseg_core.models.contents import STROKES
 from semseg_core.sparse.scribbles import SparseLabels
-
-STROKES = "strokes.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
 class Strokes:
-    """Marks on one image.
+    """Marks on one image, with its axes along S, A, R whatever way it was stored.
 
     Args:
-        checksum: Of the image, by `image_checksum`.
-        indices: Voxels `(k, j, i)`, (N, 3) int32.
+        checksum: SHA-256 of the image's intensities and size; where it lies does not count.
+        indices: Voxels, (N, 3) int32.
         label_ids: (N,) int32.
     """
 
@@ -36,22 +36,38 @@ class Strokes:
     indices: np.ndarray
     label_ids: np.ndarray
 
+    @classmethod
+    def of(cls, volume: Volume, marks: SparseLabels) -> Strokes:
+        """The marks on an image."""
+        axes, turned = _towards_sar(volume.grid)
+        indices = np.where(turned, np.array(volume.grid.shape) - 1 - marks.indices, marks.indices)[:, axes]
+        return cls(_checksum(volume), indices, marks.label_ids)
 
-def image_checksum(volume: Volume) -> str:
-    """SHA-256 of an image's intensities and measures, as stored; the place of the patient does not count."""
-    shape = ",".join(str(size) for size in volume.array.shape)
-    return hashlib.sha256(shape.encode() + np.ascontiguousarray(volume.array).tobytes()).hexdigest()
+    def on(self, volume: Volume) -> SparseLabels:
+        """The marks on the image, which may be stored another way."""
+        axes, turned = _towards_sar(volume.grid)
+        indices = self.indices[:, np.argsort(axes)]
+        return SparseLabels(volume.grid, np.where(turned, np.array(volume.grid.shape) - 1 - indices, indices), self.label_ids)
 
 
 def strokes_on(strokes: Sequence[Strokes], volume: Volume) -> SparseLabels | None:
     """The strokes on an image; None if it is none of those that were scribbled on."""
-    if not strokes:
-        return None
-    checksum = image_checksum(volume)
-    for each in strokes:
-        if each.checksum == checksum:
-            return SparseLabels(volume.grid, each.indices, each.label_ids)
-    return None
+    checksum = _checksum(volume) if strokes else ""
+    return next((each.on(volume) for each in strokes if each.checksum == checksum), None)
+
+
+def _checksum(volume: Volume) -> str:
+    axes, turned = _towards_sar(volume.grid)
+    array = np.flip(volume.array, [axis + 1 for axis in range(3) if turned[axis]]).transpose(0, *(axis + 1 for axis in axes))
+    size = ",".join(str(length) for length in array.shape)
+    return hashlib.sha256(size.encode() + np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def _towards_sar(grid: Grid) -> tuple[list[int], list[bool]]:
+    """Array axes in the order S, A, R, and of each array axis whether it runs to the other side."""
+    letters = grid.orientation[::-1]  # of (k, j, i)
+    axes = [next(axis for axis, letter in enumerate(letters) if letter in pair) for pair in ("SI", "AP", "RL")]
+    return axes, [letter in "IPL" for letter in letters]
 
 
 def to_bytes(strokes: Sequence[Strokes]) -> bytes:

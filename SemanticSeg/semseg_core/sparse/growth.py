@@ -1,6 +1,4 @@
-"""Growing marks along the shortest paths through an image: every voxel gets the label of the mark that it is most alike to, by a
-path on which the image changes least.
-"""
+"""Growing marks: every voxel gets the label of the mark to which it is joined by the path with the least change of the image."""
 
 from __future__ import annotations
 

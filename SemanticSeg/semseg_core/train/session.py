@@ -25,6 +25,7 @@ from semseg_core.data.scribbles import read_scribbles
 from semseg_core.data.volume import Volume
 from semseg_core.device import choose_device, choose_precision, memory_guard
 from semseg_core.errors import CancelledError, InputError
+from semseg_core.features.growth import is_sparse
 from semseg_core.labels.formats.own_json import to_text
 from semseg_core.labels.tree import LabelTree
 from semseg_core.losses.catalog import DEFAULT_LOSS
@@ -35,6 +36,7 @@ from semseg_core.models.context import ContextNetwork
 from semseg_core.models.directory import CARD, require_model_directory, save_model
 from semseg_core.models.foreign.reading import import_notes, read_start_model
 from semseg_core.models.model import Model
+from semseg_core.models.strokes import Strokes
 from semseg_core.models.transfer import TransferReport
 from semseg_core.sparse.scribbles import SparseLabels
 from semseg_core.sparse.statistics import warnings
@@ -154,10 +156,10 @@ def fine_tune_files(
     if len(rows.unmarked):
         marked = rows.features[0, ~rows.mirrored].to(device)
         card = replace(card, known_floor=known_floor(state.best, marked, rows.unmarked.to(device)))
-    card = replace(card, unknown_logit=state.thresholds.get(UNKNOWN))
+    card = replace(card, unknown_logit=state.thresholds.get(UNKNOWN), growth_weight=state.growth_weight)
     used = replace(config, variants=variants, precision="float32" if autocast is None else "bfloat16")
     summary = {**_summary(state, rows, loaded, used, report, device, stopped), "joint_steps": joint_steps}
-    save_model(folder, Model(replace(card, training=summary), state.best, context))
+    save_model(folder, Model(replace(card, training=summary), state.best, context, _strokes(loaded)))
     if stopped:
         on_event(Kept((str(folder / CARD),), summary))
         raise CancelledError(
@@ -219,6 +221,15 @@ def _rows(
         on_event(Progress((number + 1) / len(cases), time.monotonic() - started))
     found, landmarks = aligned(found, card.tree, card.landmarks)
     return combine(found, card.tree, config.balance), chosen, landmarks
+
+
+def _strokes(cases: Sequence[Case]) -> tuple[Strokes, ...]:
+    """What is kept of the cases beside the model; of a segmented one nothing."""
+    return tuple(
+        Strokes.of(case.volume, case.marks)
+        for case in cases
+        if is_sparse(len(case.marks), case.marks.grid)
+    )
 
 
 def _counted(rows: TrainingRows) -> str:

@@ -19,7 +19,7 @@ from semseg_core.data.images import read_label_map, write_label_map, write_volum
 from semseg_core.labels import edit
 from semseg_core.labels.reading import save_tree
 from semseg_core.labels.tree import Label, LabelTree
-from semseg_core.models.directory import CARD, WEIGHTS, load_card, load_model
+from semseg_core.models.directory import CARD, STROKES, WEIGHTS, load_card, load_model
 from semseg_core.sparse.scribbles import SparseLabels
 from semseg_core.train import loop
 from semseg_core.train.events import Done, Note, Progress, Score, Stage, from_line
@@ -60,7 +60,7 @@ def test_the_card_says_how_the_model_came_about(trained) -> None:
     assert training["cases"] == 1
     assert training["held_back_dice"]["leaf"] > 0.8
     assert training["cancelled"] is False
-    assert sorted(path.name for path in trained.folder.iterdir()) == [CARD, WEIGHTS]
+    assert sorted(path.name for path in trained.folder.iterdir()) == [CARD, WEIGHTS, STROKES]
 
 
 def test_nothing_in_a_model_tells_who_where_or_on_which_files(trained) -> None:

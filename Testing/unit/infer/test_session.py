@@ -16,7 +16,7 @@ from semseg_core.data.segmentation import read_segmentation
 from semseg_core.errors import CancelledError, InputError, LabelTreeError, ModelError, SemSegError
 from semseg_core.infer.session import predict_files
 from semseg_core.labels.encode import ids_to_values
-from semseg_core.models.directory import CARD, load_card
+from semseg_core.models.directory import CARD, STROKES, load_card
 from semseg_core.train.events import Done, Event, Progress, Stage, ignore
 
 
@@ -33,7 +33,9 @@ def apply(trained, phantom_files) -> Callable[..., list[Event]]:
     return run
 
 
-def test_the_files_are_written_and_told_in_the_end(apply: Callable, tmp_path: Path, phantom, phantom_files) -> None:
+def test_the_files_are_written_and_told_in_the_end(
+    apply: Callable, tmp_path: Path, phantom, phantom_files, trained
+) -> None:
     events = apply(tmp_path / "out.nii.gz", confidence_output=tmp_path / "sure.nii.gz")
     assert [event.message.split()[0] for event in events if isinstance(event, Stage)] == ["Reading", "Applying", "Writing"]
     fractions = [event.fraction for event in events if isinstance(event, Progress)]
@@ -45,7 +47,7 @@ def test_the_files_are_written_and_told_in_the_end(apply: Callable, tmp_path: Pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.ctbl", "out.nii.gz", "sure.nii.gz"]
     result, truth = read_label_map(tmp_path / "out.nii.gz"), phantom_files.truth
     shares = {name: done.summary[name] for name in ("unknown_share", "unfamiliar_share")}
-    assert done.summary == {"labels": 4, **shares}
+    assert done.summary == {"labels": 4, "stroke_voxels": load_card(trained.folder).training["voxels"], **shares}
     assert shares["unknown_share"] == round(float((result.array == 0).mean()), 4)
     assert result.grid.same_as(phantom.volume.grid, 1e-4)
     assert (result.array == truth)[truth > 0].mean() > 0.95
@@ -75,6 +77,7 @@ def test_paths_hold_what_other_certainties_would_have_answered(apply: Callable, 
 def test_what_resembles_no_mark_is_told_whether_it_is_labeled_or_not(apply: Callable, tmp_path: Path, trained, phantom) -> None:
     picky = shutil.copytree(trained.folder, tmp_path / "picky")
     record = json.loads((picky / CARD).read_text(encoding="utf-8"))
+    (picky / STROKES).unlink()  # where they lie they hold, familiar or not
     (picky / CARD).write_text(json.dumps({**record, "known_floor": 0.0}), encoding="utf-8")
     unknown, told = {}, {}
     for everything in (False, True):

@@ -155,8 +155,26 @@ def test_tissue_unlike_any_mark_is_unknown_unless_everything_is_asked_for(new: C
     assert labeled[0, 0, 0] == 0  # air
     familiar = whole(session) > 0
     np.testing.assert_array_equal(labeled[familiar], whole(session)[familiar])
-    np.testing.assert_array_equal(session.answer_all(everything=True)[0], labeled)
-    np.testing.assert_array_equal(session.answer_on(session.grid, everything=True)[0], labeled)
+    grown = session.answer_all(everything=True)[0]
+    np.testing.assert_array_equal(whole(session, everything=True), grown)
+    np.testing.assert_array_equal(session.answer_on(session.grid, everything=True)[0], grown)
+
+
+def test_strokes_hold_once_they_have_grown_and_no_longer_when_taken_back(new: Callable, first_marks: SparseLabels) -> None:
+    session = new()
+    wrong = SparseLabels(first_marks.grid, first_marks.indices, np.where(first_marks.label_ids == 3, 6, first_marks.label_ids))
+    session.set_marks(first_marks)
+    session.refine(Budget(steps=60))
+    session.set_marks(wrong)
+    session.refine(Budget(steps=1))
+    painted = tuple(first_marks.indices.T)
+    before = whole(session)[painted]
+    assert (before == ids_to_values(first_marks.label_ids, session.tree)).mean() > 0.9, "one step does not undo what was learned"
+    expected = ids_to_values(wrong.label_ids, session.tree)
+    np.testing.assert_array_equal(session.answer_all()[0][painted], expected)
+    np.testing.assert_array_equal(whole(session)[painted], expected)
+    session.set_marks(first_marks)
+    np.testing.assert_array_equal(whole(session)[painted], before)
 
 
 def test_marks_in_air_make_it_answer_there(new: Callable, first_marks: SparseLabels, phantom) -> None:
