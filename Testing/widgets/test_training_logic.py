@@ -227,7 +227,7 @@ def test_nothing_is_left_of_a_training_that_is_refused_or_cancelled_before_it_be
 
 def test_a_training_survives_a_closed_scene_and_its_model_is_kept_and_chosen(desk):
     desk.prepare()
-    desk.parameters.budgetSeconds = 4.0
+    desk.parameters.budgetSeconds = 12.0
     desk.training.start()
     desk.until(lambda: desk.training.state == TRAINING)
     folder = next(desk.jobs.iterdir())
@@ -246,7 +246,7 @@ def test_a_training_survives_a_closed_scene_and_its_model_is_kept_and_chosen(des
     stored = next(model for model in desk.models.list() if model.name == result.model)
     assert fresh.model == result.model
     assert result.model.startswith(f"{PERSON} {datetime.now():%H}")
-    assert sorted(path.name for path in stored.folder.iterdir()) == ["model.json", "model.safetensors"]
+    assert sorted(path.name for path in stored.folder.iterdir()) == ["model.json", "model.safetensors", "strokes.safetensors"]
     told.append((stored.folder / "model.json").read_text(encoding="utf-8"))
     assert PERSON not in "".join(told)
     assert list(desk.jobs.iterdir()) == []

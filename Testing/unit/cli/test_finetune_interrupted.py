@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from unit.cli.test_finetune import STEPS, events_of, weights
 
-from semseg_core.models.directory import CARD, CHECKPOINT, WEIGHTS, load_model
+from semseg_core.models.directory import CARD, CHECKPOINT, STROKES, WEIGHTS, load_model
 from semseg_core.train.events import Note, Progress, Stage, from_line
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows cannot interrupt one process from another")
@@ -60,14 +60,14 @@ def test_killed_then_cancelled_then_resumed_ends_with_the_bytes_of_an_uninterrup
     half = load_model(folder).card.training
     assert half["cancelled"] is True
     assert 0 < half["steps"] < STEPS
-    assert sorted(path.name for path in folder.iterdir()) == [CARD, WEIGHTS, CHECKPOINT]
+    assert sorted(path.name for path in folder.iterdir()) == sorted([CARD, WEIGHTS, STROKES, CHECKPOINT])
 
     code, out, err = in_process(*arguments, "--resume")
     assert code == 0, err
     resumed = next(event.message for event in events_of(out) if isinstance(event, Note) and "resumed" in event.message)
     assert resumed == f"resumed after step {half['steps']}"
     assert weights(folder) == weights(trained.folder)
-    assert sorted(path.name for path in folder.iterdir()) == [CARD, WEIGHTS]
+    assert sorted(path.name for path in folder.iterdir()) == [CARD, WEIGHTS, STROKES]
 
 
 def wait_for(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
