@@ -155,7 +155,7 @@ class ModelStore:
             self.changed.emit()
 
     def exportTo(self, name: str, path: Path) -> None:
-        """Write a model as one file, without what its training would go on from.
+        """Write a model as one file, without the strokes that taught it and what its training would go on from.
 
         Raises:
             SemSegError: If the model is damaged, or the file cannot be written.

@@ -106,7 +106,7 @@ class ModelsDialog:
     def _updateButtons(self) -> None:
         chosen = self._chosen()
         tips = {
-            "exportButton": _("Write the selected model as one file, to share it or keep it"),
+            "exportButton": _("Write the selected model as one file, to share it or keep it; strokes beside it stay behind"),
             "renameButton": _("Give the selected model another name"),
             "deleteButton": _("Delete the selected model from this disk"),
         }

@@ -69,7 +69,14 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--variants", type=int, metavar="N", help="intensity variants of each case (default: as the budget allows)"
     )
-    parser.add_argument("-o", "--output", required=True, metavar="MODEL_DIR", help="model directory to write")
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="MODEL_DIR",
+        help="model directory to write: model.json, model.safetensors and, of scribbles, strokes.safetensors, by which these "
+        "hold on the images they were drawn on; the model works without it, so keep that file back when you hand the model on",
+    )
     parser.set_defaults(run=run)
 
 

@@ -17,7 +17,12 @@ AUTO_CONFIDENCE = 0.5
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Add the command."""
-    parser = commands.add_parser("predict", help="apply a model to an image")
+    parser = commands.add_parser(
+        "predict",
+        help="apply a model to an image",
+        description="Apply a model to an image. On one that it was trained on, painted voxels keep their labels and strokes grow "
+        "around them, as long as strokes.safetensors lies beside the model; on others the model answers alone.",
+    )
     parser.add_argument(
         "model",
         metavar="MODEL_DIR",
