@@ -5,7 +5,9 @@
 
 All methods of a subject and seed get the same strokes, drawn as `semseg scribble` does; all networks the same steps, initial
 weights, batches and noise. Answers are wanted for labelled voxels alone and scored there, as `semseg evaluate --within-truth
---surface` does. The hyperspectral set is synthetic and needs no data. `--curves` adds runs with fewer and more strokes and steps.
+--surface` does; marks are scored, too, whether a method heeds them where they lie (nearest stroke, both ways of growing) or not.
+The hyperspectral set is synthetic and needs no data. `--curves` adds runs with fewer and more strokes and steps, with tables and
+pictures of them, and compares no surfaces.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from semseg_core.tuning import tune_process
@@ -27,10 +29,25 @@ tune_process()  # before anything loads torch
 import learning_methods as methods  # noqa: E402
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from claims_report import RULE, Claim, Row, Section, report  # noqa: E402
+from claims_report import RULE, Row  # noqa: E402
 from learning_data import DATASETS, Dataset  # noqa: E402
 from learning_network import Subject, describe_case  # noqa: E402
 from learning_plots import plot  # noqa: E402
+from learning_report import (  # noqa: E402
+    ANSWER,
+    AUROC,
+    DISTANCE,
+    FIT,
+    LEAF,
+    NSD,
+    PEAK,
+    SEVERITY,
+    WEIGHT,
+    Setting,
+    curves_text,
+    section_text,
+    summary_text,
+)
 from measure import Cost, environment, tracked  # noqa: E402
 
 from semseg_core.labels.pairs import mirror_images  # noqa: E402
@@ -41,30 +58,8 @@ from semseg_core.sparse.simulate import simulate_scribbles  # noqa: E402
 SLICES, STEPS = 8, 300
 CURVE_SLICES, CURVE_STEPS = (1, 2, 4, 8, 16), (50, 100, 200, 400, 800)
 
-LEAF, DISTANCE, SEVERITY, NSD, AUROC = "leaf Dice", "tree distance", "severity", "NSD", "AUROC"
-FIT, ANSWER, PEAK = "learning, s", "answering, s", "peak, MiB"
-SHOWN = {DISTANCE: 4, SEVERITY: 3, NSD: 3, AUROC: 3, FIT: 1, ANSWER: 2, PEAK: 0}
-"""Decimals of the figures after those of Dice."""
-
-BASELINES = {
-    methods.MINIMUM_COST: methods.FLAT,
-    methods.LEVELS: methods.FLAT,
-    methods.WASSERSTEIN: methods.FLAT,
-    methods.FLAT: methods.FOREST,
-    methods.MIRRORED: methods.LEVELS,
-    methods.UNMARKED: methods.LEVELS,
-    methods.STARTED: methods.LEVELS,
-    methods.ALL: methods.LEVELS,
-}
-"""What each method is judged against."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Strokes and training of one run."""
-
-    slices: int
-    steps: int
+CURVE_SETS = ("ixi", "ct", "hyperspectral")
+"""Of which curves are drawn where no others are named: with one subject each, as there are ten settings."""
 
 
 def main() -> None:
@@ -73,7 +68,7 @@ def main() -> None:
     data = Path(os.environ.get("SEMANTICSEG_TEST_DATA", ""))
     if "SEMANTICSEG_TEST_DATA" not in os.environ and set(arguments.datasets) - {"hyperspectral"}:
         sys.exit("SEMANTICSEG_TEST_DATA is not set: it names the folder with the data; --datasets hyperspectral needs none")
-    chosen = [methods.METHODS[name] for name in arguments.methods]
+    chosen, setting = [methods.METHODS[name] for name in arguments.methods], Setting(arguments.slices, arguments.steps)
     command = " ".join(["python benchmarks/learning.py", *sys.argv[1:]])
     print(f"## Learning from strokes\n\n`{command}`; {environment(torch.device('cpu'))}.\n\n{RULE}\n", flush=True)
     methods.load_libraries()
@@ -87,10 +82,14 @@ def main() -> None:
             if time.monotonic() - begun > arguments.seconds:
                 _tell(f"no further subject or seed of {dataset.key} after {arguments.seconds:g} s")
                 break
-        print(section_text(dataset, rows, Setting(arguments.slices, arguments.steps)), flush=True)
+        print(section_text(dataset, rows, chosen, setting), flush=True)
+        if arguments.curves:
+            print(curves_text(dataset, rows, setting), flush=True)
+    if len(arguments.datasets) > 1:
+        print(summary_text([DATASETS[key] for key in arguments.datasets], rows, setting))
     print(f"{time.monotonic() - begun:.0f} s in all.\n", flush=True)
     if arguments.curves:
-        for path in plot(rows, arguments.curves, Setting(arguments.slices, arguments.steps)):
+        for path in plot(rows, arguments.curves, setting):
             print(path)
 
 
@@ -98,21 +97,26 @@ def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     sets, lines = ", ".join(DATASETS), list(methods.METHODS)
-    parser.add_argument("--datasets", type=_names(DATASETS, ","), default=list(DATASETS), help=f"of {sets} (default: all)")
+    drawn = f"with --curves {','.join(CURVE_SETS)}"
+    parser.add_argument("--datasets", type=_names(DATASETS, ","), help=f"of {sets} (default: all; {drawn})")
     parser.add_argument(
         "--methods",
         type=_names(methods.METHODS, ";"),
-        default=lines,
-        help=f"names or their beginnings, of {'; '.join(lines)} (default: all)",
+        help=f"names or their beginnings, of {'; '.join(lines)} (default: all; with --curves {'; '.join(methods.CURVES)})",
     )
-    parser.add_argument("--subjects", type=_count, default=3, help="of each set that has several (default: 3)")
+    parser.add_argument("--subjects", type=_count, help="of each set that has several (default: 3; with --curves 1)")
     parser.add_argument("--seeds", type=_count, default=3, help="of strokes and training (default: 3)")
     parser.add_argument("--steps", type=_count, default=STEPS, help=f"of each training (default: {STEPS})")
     parser.add_argument("--slices", type=_count, default=SLICES, help=f"drawn on per orientation (default: {SLICES})")
     parser.add_argument("--curves", type=Path, help="also run other numbers of slices and steps; folder of the pictures")
     parser.add_argument("--seconds", type=float, default=math.inf, help="begin no further subject or seed of a set after this")
     parser.add_argument("--json", type=Path, help="also write every single figure here, after every subject and seed")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    usual = (list(CURVE_SETS), list(methods.CURVES), 1) if arguments.curves else (list(DATASETS), lines, 3)
+    for name, value in zip(("datasets", "methods", "subjects"), usual, strict=True):
+        if getattr(arguments, name) is None:
+            setattr(arguments, name, value)
+    return arguments
 
 
 def runs(dataset: Dataset, chosen: list[methods.Method], data: Path, arguments: argparse.Namespace) -> Iterator[list[Row]]:
@@ -135,16 +139,22 @@ def runs(dataset: Dataset, chosen: list[methods.Method], data: Path, arguments: 
             for setting in settings:
                 # Strokes are the same whatever the steps; only networks are asked for other steps.
                 lines = [method for method in possible if setting.steps == arguments.steps or method.takes_steps]
-                found += compare(dataset.key, subject, started, lines, setting, seed)
+                found += compare(dataset.key, subject, started, lines, setting, seed, surfaces=not arguments.curves)
             features = {"features, s": cost.seconds, "features, MiB": _mebibytes(cost)}
             yield [Row(row.section, row.method, row.case, row.seed, {**row.figures, **features}) for row in found]
             _tell(f"{dataset.key}: {case.name}, seed {seed}: {time.monotonic() - begun:.0f} s")
 
 
 def compare(
-    section: str, subject: Subject, started: Subject | None, lines: list[methods.Method], setting: Setting, seed: int
+    section: str,
+    subject: Subject,
+    started: Subject | None,
+    lines: list[methods.Method],
+    setting: Setting,
+    seed: int,
+    surfaces: bool = True,
 ) -> list[Row]:
-    """All methods on the same strokes."""
+    """All methods on the same strokes; surfaces are 99 % of the seconds of scoring, 9 s for a brain at 1 mm."""
     tree = subject.case.tree
     marks = simulate_scribbles(subject.label_ids, subject.grid, tree, setting.slices, np.random.default_rng(seed))
     task = methods.Task(subject, started, marks, setting.steps, seed)
@@ -156,26 +166,26 @@ def compare(
         fitted, fit_cost = learned[method.fit]
         answers, answer_cost = tracked(lambda: method.answer(task, fitted))
         figures = {
-            **score(subject, answers),
+            **score(subject, answers, surfaces),
             FIT: fit_cost.seconds,
             ANSWER: answer_cost.seconds,
             PEAK: max(_mebibytes(fit_cost), _mebibytes(answer_cost)),
             "slices": setting.slices,
             "steps": setting.steps,
             "marks": len(marks),
+            "marked, %": 100.0 * len(marks) / int((subject.label_ids > 0).sum()),
         }
         rows.append(Row(section, method.name, subject.name, seed, figures))
     return rows
 
 
-def score(subject: Subject, answers: methods.Answers) -> dict[str, float]:
-    """The figures of some answers; surfaces agree up to one voxel, the longest side of it."""
+def score(subject: Subject, answers: methods.Answers, surfaces: bool = True) -> dict[str, float]:
+    """The figures of some answers; surfaces, if they are compared, agree up to one voxel, the longest side of it."""
     answered = np.zeros(subject.grid.shape, dtype=np.int32)
     answered[subject.asked] = answers.label_ids
     tree = subject.case.tree
-    found = evaluate(
-        subject.label_ids, answered, subject.grid, tree, within_truth=True, surface_tolerance_mm=max(subject.grid.spacing_mm)
-    )
+    tolerance = max(subject.grid.spacing_mm) if surfaces else None
+    found = evaluate(subject.label_ids, answered, subject.grid, tree, within_truth=True, surface_tolerance_mm=tolerance)
     known = subject.known_ids > 0
     auroc = math.nan
     if answers.confidence is not None and not known.all():
@@ -185,38 +195,10 @@ def score(subject: Subject, answers: methods.Answers) -> dict[str, float]:
         **{f"Dice level {level}": found.dice[str(level)] for level in range(tree.height, 0, -1)},
         DISTANCE: found.tree.relative_distance,
         SEVERITY: found.tree.severity,
-        NSD: found.surface.normalized_dice["leaf"],
+        NSD: found.surface.normalized_dice["leaf"] if surfaces else math.nan,
         AUROC: auroc,
+        WEIGHT: answers.growth_weight,
     }
-
-
-def section_text(dataset: Dataset, rows: list[Row], setting: Setting) -> str:
-    """The tables of a set: figures, and what each method changed against another."""
-    ours = [row for row in rows if row.section == dataset.key and Setting(row.figures["slices"], row.figures["steps"]) == setting]
-    if not ours:
-        return f"### {dataset.title}\n\nNo runs.\n"
-    there = {row.method for row in ours}
-    levels = {name: 3 for name in ours[0].figures if name.startswith("Dice level")}
-    # The deepest level is that of the leaves, shallower ones carried down.
-    levels.pop(next(iter(levels)))
-    shown = {name: digits for name, digits in SHOWN.items() if any(math.isfinite(row.figures[name]) for row in ours)}
-    claims = [
-        Claim(method, baseline, figure, raises)
-        for figure, raises in ((LEAF, True), (DISTANCE, False), (SEVERITY, False))
-        for method, baseline in BASELINES.items()
-        # How far wrong answers lie is what tree losses are about; the other pairs are about how many are wrong.
-        if {method, baseline} <= there and (figure == LEAF or baseline == methods.FLAT)
-    ]
-    marks, seconds, peaks = (
-        f"{np.mean([row.figures[name] for row in ours]):.{digits}f}"
-        for name, digits in (("marks", 0), ("features, s", 1), ("features, MiB", 0))
-    )
-    setup = (
-        f"{dataset.setup} {setting.slices} scribbled slices per orientation, {marks} marks on average; networks "
-        f"{setting.steps} steps. Features, computed once for forest and networks: {seconds} s, {peaks} MiB at the peak, beside "
-        "what is below. NSD of leaves at a tolerance of one voxel. Peak memory: that of one run beyond what was held before."
-    )
-    return report(Section(dataset.key, dataset.title, setup, {LEAF: 3, **levels, **shown}, tuple(claims)), ours)
 
 
 def _described(subject: Subject, cost: Cost) -> str:

@@ -6,6 +6,7 @@ A method is one line of `METHODS`: how it learns from strokes, and how it answer
 from __future__ import annotations
 
 import importlib
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,13 +14,16 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from learning_network import Subject, stroke_rows, train
+from learning_network import Learned, Subject, learn, stroke_rows
 
 from semseg_core.features.layout import COORDINATES, feature_names
 from semseg_core.infer.decode import build_decoder
+from semseg_core.infer.grown import GrownStrokes
 from semseg_core.losses.catalog import DEFAULT_LOSS
-from semseg_core.models.network import PointNetwork
+from semseg_core.models.network import open_softmax
+from semseg_core.sparse.sampling import held_back_strokes
 from semseg_core.sparse.scribbles import SparseLabels
+from semseg_core.train.config import TrainConfig
 
 TREES = 100
 LEAST_SLICES = 3
@@ -52,10 +56,14 @@ class Task:
 
 
 class Answers(NamedTuple):
-    """One per voxel asked about: `label_ids`, (M,), and `confidence`, (M,) in 0…1, or None."""
+    """One per voxel asked about: `label_ids`, (M,), and `confidence`, (M,) in 0…1, or None.
+
+    `growth_weight` is what grown strokes added to the logits of their labels; NaN where none were heard.
+    """
 
     label_ids: np.ndarray
     confidence: np.ndarray | None = None
+    growth_weight: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -97,18 +105,21 @@ class Train:
         mirror: Whether to learn from mirror images, too.
         unmarked: Whether to learn from voxels without marks, too, what resembles no mark.
         start: Whether to see features of the start model.
+        held_back: Share of the strokes that join after 60 % of the steps and are measured on before, as in the product.
     """
 
     loss: str
     mirror: bool = False
     unmarked: bool = False
     start: bool = False
+    held_back: float = 0.0
 
-    def __call__(self, task: Task) -> PointNetwork:
-        """The trained network."""
+    def __call__(self, task: Task) -> Learned:
+        """The trained network, and what was found on held-back strokes."""
         subject = self.subject(task)
-        rows = stroke_rows(subject, task.marks, self.mirror, self.unmarked, task.seed)
-        return train(self.loss, [rows], subject.card, subject.case.tree, task.steps, task.seed)
+        held = held_back_strokes(task.marks, self.held_back, np.random.default_rng(task.seed))
+        rows = stroke_rows(subject, task.marks, self.mirror, self.unmarked, task.seed, held)
+        return learn(self.loss, [rows], subject.card, subject.case.tree, task.steps, task.seed)
 
     def subject(self, task: Task) -> Subject:
         """The subject as this network sees it."""
@@ -122,25 +133,34 @@ class Decide:
     Args:
         fit: What trained it.
         minimum_cost: Whether to answer with the least expected path length along the tree, instead of the likeliest leaf.
+        grown: Whether to hear the strokes, grown over the image, beside the network.
     """
 
     fit: Train
     minimum_cost: bool = False
+    grown: bool = False
 
-    def __call__(self, task: Task, network: PointNetwork) -> Answers:
+    def __call__(self, task: Task, learned: Learned) -> Answers:
         """All answers."""
-        subject = self.fit.subject(task)
-        decoder = build_decoder(subject.case.tree, minimum_cost=self.minimum_cost)
+        subject, network, tree = self.fit.subject(task), learned.network, task.subject.case.tree
+        decoder = build_decoder(tree, minimum_cost=self.minimum_cost)
+        strokes = GrownStrokes.over(subject.bank, task.marks, tree, learned.growth_weight) if self.grown else None
+        parts, places = [], np.argwhere(subject.asked)
         with torch.inference_mode():
-            parts = [
-                decoder(network(network.standardize(chunk)).softmax(dim=1)) for chunk in subject.features.split(ANSWERED_AT_ONCE)
-            ]
-        return Answers(*(torch.cat(part).numpy() for part in zip(*parts, strict=True)))
+            for start in range(0, len(places), ANSWERED_AT_ONCE):
+                chunk = slice(start, start + ANSWERED_AT_ONCE)
+                logits = network(network.standardize(subject.features[chunk]))
+                if strokes is not None:
+                    points = torch.as_tensor(subject.grid.index_to_ras(places[chunk]), dtype=torch.float32)
+                    logits = strokes.at(points).added_to(logits)
+                parts.append(decoder(open_softmax(logits, learned.unknown_logit)))
+        answers = Answers(*(torch.cat(part).numpy() for part in zip(*parts, strict=True)))
+        return answers._replace(growth_weight=learned.growth_weight) if self.grown else answers
 
 
-def network_method(name: str, fit: Train, minimum_cost: bool = False) -> Method:
+def network_method(name: str, fit: Train, minimum_cost: bool = False, grown: bool = False) -> Method:
     """A line for the project's network."""
-    return Method(name, fit, Decide(fit, minimum_cost))
+    return Method(name, fit, Decide(fit, minimum_cost, grown))
 
 
 def load_libraries() -> None:
@@ -233,17 +253,21 @@ def forest_features(features: torch.Tensor, subject: Subject) -> np.ndarray:
 
 _PARTS = ("value", "dR", "dA", "dS", "curvature1", "curvature3")
 
-NEAREST, GROWN, FOREST = "nearest stroke", "grow from seeds (Slicer)", "random forest"
+NEAREST, SEEDS, FOREST = "nearest stroke", "grow from seeds (Slicer)", "random forest"
 FLAT, MINIMUM_COST, LEVELS = "flat cross-entropy", "flat cross-entropy, minimum-cost decision", "recommended tree loss"
 WASSERSTEIN, MIRRORED = "Wasserstein + cross-entropy", "recommended tree loss, mirrored rows"
 UNMARKED, STARTED = "recommended tree loss, unmarked voxels", "recommended tree loss, start model"
 ALL = "recommended tree loss, all three"
+PRODUCT, STROKES_GROWN = "recommended tree loss, product's rows", "recommended tree loss, grown strokes"
+
+AS_PRODUCT = Train(DEFAULT_LOSS, mirror=True, unmarked=True, held_back=TrainConfig().held_back)
+"""As `semseg finetune` does with no option given: mirrored where there are sides, unmarked voxels, a tenth held back."""
 
 METHODS = {
     method.name: method
     for method in (
         Method(NEAREST, index_strokes, nearest_stroke),
-        Method(GROWN, gray_image, grow_from_seeds),
+        Method(SEEDS, gray_image, grow_from_seeds),
         Method(FOREST, fit_forest, forest_answers),
         network_method(FLAT, Train("cross-entropy")),
         network_method(MINIMUM_COST, Train("cross-entropy"), minimum_cost=True),
@@ -253,5 +277,10 @@ METHODS = {
         network_method(UNMARKED, Train(DEFAULT_LOSS, unmarked=True)),
         network_method(STARTED, Train(DEFAULT_LOSS, start=True)),
         network_method(ALL, Train(DEFAULT_LOSS, mirror=True, unmarked=True, start=True)),
+        network_method(PRODUCT, AS_PRODUCT),
+        network_method(STROKES_GROWN, AS_PRODUCT, grown=True),
     )
 }
+
+CURVES = (NEAREST, SEEDS, FOREST, FLAT, LEVELS, STROKES_GROWN)
+"""Drawn against strokes and steps, where no others are named."""

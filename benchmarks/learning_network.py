@@ -16,6 +16,7 @@ from learning_data import Case
 
 from semseg_core.data.intensity import normalize
 from semseg_core.features.bank import FeatureBank
+from semseg_core.features.growth import grow_marks, is_sparse
 from semseg_core.geometry import Grid
 from semseg_core.labels.pairs import mirror_images
 from semseg_core.labels.tree import LabelTree
@@ -36,6 +37,7 @@ from semseg_core.train.rows import (
     unmarked_points,
     with_images,
 )
+from semseg_core.train.scoring import UNKNOWN
 from semseg_core.train.start import starting_card, starting_network
 
 SAMPLED_AT_ONCE = 1 << 17
@@ -119,7 +121,7 @@ def stroke_rows(
     seed: int = 0,
     held: np.ndarray | None = None,
 ) -> CaseRows:
-    """Rows of marks.
+    """Rows of marks, as `case_rows` of the library makes them from the image itself.
 
     Args:
         subject: The subject.
@@ -127,7 +129,7 @@ def stroke_rows(
         mirror: Whether to add those of the mirror image, where the tree has left and right.
         unmarked: Whether to add voxels of the body without marks, which teach what resembles no mark.
         seed: Draws these.
-        held: Which marks are held back, (N,) bool; none where not given.
+        held: Which marks are held back, (N,) bool; none where not given. What the others say of them by growing is told, too.
     """
     points = marks_points(marks)
     images = mirror_images(subject.case.tree) if mirror else {}
@@ -136,6 +138,11 @@ def stroke_rows(
     features = sample_rows(subject.bank, points, chosen)[None]
     held = np.zeros(len(marks), dtype=bool) if held is None else held
     rows = with_images(features, marks.label_ids, held, inside, chosen, images)
+    if held.any() and is_sparse(len(marks), marks.grid):
+        growth = grow_marks(subject.bank, points[torch.from_numpy(~held)], marks.label_ids[~held])
+        grown = np.zeros(len(rows.label_ids), dtype=np.int32)
+        grown[: len(marks)][held] = growth.at(points[torch.from_numpy(held)])[0].numpy()
+        rows = replace(rows, grown=grown)
     if not unmarked:
         return rows
     free = unmarked_points(subject.bank, marks, np.random.default_rng(seed))
@@ -148,13 +155,33 @@ def voxel_rows(subject: Subject, rows: np.ndarray) -> CaseRows:
     return CaseRows(subject.features[rows][None], subject.known_ids[rows], nothing, ~nothing)
 
 
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What a training found.
+
+    Args:
+        network: The result.
+        growth_weight: How far grown strokes are to be believed beside it; the library's own where nothing was held back.
+        unknown_logit: Of what nobody taught; None where nothing was held back.
+    """
+
+    network: PointNetwork
+    growth_weight: float
+    unknown_logit: float | None
+
+
 def train(expression: str, cases: Sequence[CaseRows], card: ModelCard, tree: LabelTree, steps: int, seed: int) -> PointNetwork:
+    """The network of `learn`."""
+    return learn(expression, cases, card, tree, steps, seed).network
+
+
+def learn(expression: str, cases: Sequence[CaseRows], card: ModelCard, tree: LabelTree, steps: int, seed: int) -> Learned:
     """The project's training; equal seeds give equal initial weights, batches and noise whatever the loss."""
-    config = TrainConfig(loss=expression, budget=Budget(steps=steps), seed=seed, held_back=0.0)
+    config = TrainConfig(loss=expression, budget=Budget(steps=steps), seed=seed)
     rows = combine(cases, tree, config.balance)
     network, _ = starting_network(card, None, seed)
     network.fit_scaling(torch.cat([rows.features[0], rows.unmarked]))
     state = start_state(network, config)
     loss = build_loss(expression, tree)
     fine_tune(state, rows, loss, tree, config, time.monotonic(), lambda _: None, bool, lambda _: None)
-    return state.best
+    return Learned(state.best, state.growth_weight, state.thresholds.get(UNKNOWN))

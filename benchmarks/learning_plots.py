@@ -10,18 +10,9 @@ import json
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from claims_report import Row
-
-FIGURE = "leaf Dice"
-
-
-class Setting(Protocol):
-    """What the tables show; curves go through it."""
-
-    slices: int
-    steps: int
+from learning_report import LEAF, Setting, seconds_of
 
 
 def main() -> None:
@@ -31,7 +22,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the pictures go")
     arguments = parser.parse_args()
     rows = [Row(**record) for record in json.loads(arguments.rows.read_text(encoding="utf-8"))]
-    first = argparse.Namespace(slices=rows[0].figures["slices"], steps=rows[0].figures["steps"])
+    first = Setting(slices=rows[0].figures["slices"], steps=rows[0].figures["steps"])
     for path in plot(rows, arguments.folder, first):
         print(path)
 
@@ -58,7 +49,7 @@ def plot(rows: Sequence[Row], folder: Path, setting: Setting) -> Iterator[Path]:
         ticks = sorted({row.figures["slices"] for row in by_slices})
         strokes.set_xticks(ticks, [str(tick) for tick in ticks])
         strokes.minorticks_off()
-        _curves(seconds, by_steps, lambda row: row.figures["steps"], _seconds)
+        _curves(seconds, by_steps, lambda row: row.figures["steps"], seconds_of)
         seconds.set(xlabel="seconds of learning and answering, features not counted", xscale="log")
         cases, seeds = len({row.case for row in ours}), len({row.seed for row in ours})
         synthetic = ", synthetic" if section == "hyperspectral" else ""
@@ -79,14 +70,11 @@ def _curves(axes: object, rows: Sequence[Row], group: Callable[[Row], float], pl
         places = [statistics.mean(place(row) for row in part) for part in groups]
         axes.errorbar(places, means, spreads, marker="o", markersize=4, capsize=2, color=f"C{number}", label=method)
     axes.grid(alpha=0.3)
-
-
-def _seconds(row: Row) -> float:
-    return row.figures["learning, s"] + row.figures["answering, s"]
+    axes.set_ylim(0.0, 1.0)
 
 
 def _dice(rows: Iterable[Row]) -> list[float]:
-    return [row.figures[FIGURE] for row in rows]
+    return [row.figures[LEAF] for row in rows]
 
 
 if __name__ == "__main__":
