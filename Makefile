@@ -25,7 +25,7 @@ lint: setup  ## Style, and the walls between the packages
 bench: setup  ## Speed and learning quality of the losses, as ratios within one run
 	@$(BIN)/python benchmarks/losses.py $(ARGS)
 
-bench-learning: setup  ## What is learned from strokes, against what users have instead; needs SEMANTICSEG_TEST_DATA, takes an hour
+bench-learning: setup  ## What is learned from strokes, against what users have instead; needs SEMANTICSEG_TEST_DATA, takes two hours
 	@$(BIN)/python benchmarks/learning.py $(ARGS)
 
 screenshots: setup  ## Pictures of the panel's steps, into Resources/Screenshots

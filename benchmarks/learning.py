@@ -55,11 +55,11 @@ from semseg_core.metrics.report import evaluate  # noqa: E402
 from semseg_core.metrics.unknown import rejection_curve  # noqa: E402
 from semseg_core.sparse.simulate import simulate_scribbles  # noqa: E402
 
-SLICES, STEPS = 8, 300
+SLICES, STEPS, STEPS_OF_CURVES = 8, 300, 200
 CURVE_SLICES, CURVE_STEPS = (1, 2, 4, 8, 16), (50, 100, 200, 400, 800)
 
 CURVE_SETS = ("ixi", "ct", "hyperspectral")
-"""Of which curves are drawn where no others are named: with one subject each, as there are ten settings."""
+"""Of which curves are drawn where no others are named: with one subject each, as there are nine settings."""
 
 
 def main() -> None:
@@ -106,14 +106,16 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--subjects", type=_count, help="of each set that has several (default: 3; with --curves 1)")
     parser.add_argument("--seeds", type=_count, default=3, help="of strokes and training (default: 3)")
-    parser.add_argument("--steps", type=_count, default=STEPS, help=f"of each training (default: {STEPS})")
+    parser.add_argument("--steps", type=_count, help=f"of each training (default: {STEPS}; with --curves {STEPS_OF_CURVES})")
     parser.add_argument("--slices", type=_count, default=SLICES, help=f"drawn on per orientation (default: {SLICES})")
-    parser.add_argument("--curves", type=Path, help="also run other numbers of slices and steps; folder of the pictures")
+    parser.add_argument("--curves", type=Path, help="also run other numbers of slices and steps; folder of the pictures: docs")
     parser.add_argument("--seconds", type=float, default=math.inf, help="begin no further subject or seed of a set after this")
     parser.add_argument("--json", type=Path, help="also write every single figure here, after every subject and seed")
     arguments = parser.parse_args()
-    usual = (list(CURVE_SETS), list(methods.CURVES), 1) if arguments.curves else (list(DATASETS), lines, 3)
-    for name, value in zip(("datasets", "methods", "subjects"), usual, strict=True):
+    usual = (list(DATASETS), lines, 3, STEPS)
+    if arguments.curves:
+        usual = (list(CURVE_SETS), list(methods.CURVES), 1, STEPS_OF_CURVES)
+    for name, value in zip(("datasets", "methods", "subjects", "steps"), usual, strict=True):
         if getattr(arguments, name) is None:
             setattr(arguments, name, value)
     return arguments

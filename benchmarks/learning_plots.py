@@ -1,6 +1,7 @@
 """Curves of the learning benchmark: leaf Dice against strokes, against steps and against seconds. Figures only, no image data.
 
-`python benchmarks/learning_plots.py FILE.json FOLDER` draws again what `learning.py --json FILE.json` wrote.
+`python benchmarks/learning_plots.py FILE.json … FOLDER` draws again what runs of `learning.py --curves --json FILE.json` wrote,
+and prints their tables: also of several sets that were run one beside the other.
 """
 
 from __future__ import annotations
@@ -12,17 +13,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from claims_report import Row
-from learning_report import LEAF, Setting, seconds_of
+from learning_data import DATASETS
+from learning_report import LEAF, Setting, curves_text, seconds_of
 
 
 def main() -> None:
-    """Draw from a file of rows."""
+    """Draw from files of rows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("rows", type=Path, help="written by learning.py --json")
-    parser.add_argument("folder", type=Path, help="where the pictures go")
+    parser.add_argument("rows", type=Path, nargs="+", help="written by learning.py --curves --json, with equal steps and slices")
+    parser.add_argument("folder", type=Path, help="where the pictures go: docs")
     arguments = parser.parse_args()
-    rows = [Row(**record) for record in json.loads(arguments.rows.read_text(encoding="utf-8"))]
+    rows = [Row(**record) for path in arguments.rows for record in json.loads(path.read_text(encoding="utf-8"))]
     first = Setting(slices=rows[0].figures["slices"], steps=rows[0].figures["steps"])
+    for key in dict.fromkeys(row.section for row in rows):
+        print(curves_text(DATASETS[key], rows, first))
     for path in plot(rows, arguments.folder, first):
         print(path)
 
