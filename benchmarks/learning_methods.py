@@ -9,17 +9,19 @@ import importlib
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from learning_network import Learned, Subject, learn, stroke_rows
 
+from semseg_core.features.growth import grow_marks
 from semseg_core.features.layout import COORDINATES, feature_names
 from semseg_core.infer.decode import build_decoder
 from semseg_core.infer.grown import GrownStrokes
 from semseg_core.losses.catalog import DEFAULT_LOSS
+from semseg_core.models.model import Model
 from semseg_core.models.network import open_softmax
 from semseg_core.sparse.sampling import held_back_strokes
 from semseg_core.sparse.scribbles import SparseLabels
@@ -144,7 +146,7 @@ class Decide:
         """All answers."""
         subject, network, tree = self.fit.subject(task), learned.network, task.subject.case.tree
         decoder = build_decoder(tree, minimum_cost=self.minimum_cost)
-        strokes = GrownStrokes.over(subject.bank, task.marks, tree, learned.growth_weight) if self.grown else None
+        strokes = self._strokes(task, learned) if self.grown else None
         parts, places = [], np.argwhere(subject.asked)
         with torch.inference_mode():
             for start in range(0, len(places), ANSWERED_AT_ONCE):
@@ -155,7 +157,12 @@ class Decide:
                     logits = strokes.at(points).added_to(logits)
                 parts.append(decoder(open_softmax(logits, learned.unknown_logit)))
         answers = Answers(*(torch.cat(part).numpy() for part in zip(*parts, strict=True)))
-        return answers._replace(growth_weight=learned.growth_weight) if self.grown else answers
+        return answers if strokes is None else answers._replace(growth_weight=strokes.weight)
+
+    def _strokes(self, task: Task, learned: Learned) -> GrownStrokes:
+        subject = self.fit.subject(task)
+        model = Model(replace(subject.card, known_floor=learned.known_floor), learned.network)
+        return GrownStrokes.beside(model, grow_marks(subject.bank, task.marks), subject.bank)
 
 
 def network_method(name: str, fit: Train, minimum_cost: bool = False, grown: bool = False) -> Method:

@@ -16,7 +16,6 @@ from learning_data import Case
 
 from semseg_core.data.intensity import normalize
 from semseg_core.features.bank import FeatureBank
-from semseg_core.features.growth import grow_marks, is_sparse
 from semseg_core.geometry import Grid
 from semseg_core.labels.pairs import mirror_images
 from semseg_core.labels.tree import LabelTree
@@ -37,7 +36,7 @@ from semseg_core.train.rows import (
     unmarked_points,
     with_images,
 )
-from semseg_core.train.scoring import UNKNOWN
+from semseg_core.train.scoring import UNKNOWN, known_floor
 from semseg_core.train.start import starting_card, starting_network
 
 SAMPLED_AT_ONCE = 1 << 17
@@ -129,7 +128,7 @@ def stroke_rows(
         mirror: Whether to add those of the mirror image, where the tree has left and right.
         unmarked: Whether to add voxels of the body without marks, which teach what resembles no mark.
         seed: Draws these.
-        held: Which marks are held back, (N,) bool; none where not given. What the others say of them by growing is told, too.
+        held: Which marks are held back, (N,) bool; none where not given.
     """
     points = marks_points(marks)
     images = mirror_images(subject.case.tree) if mirror else {}
@@ -138,11 +137,6 @@ def stroke_rows(
     features = sample_rows(subject.bank, points, chosen)[None]
     held = np.zeros(len(marks), dtype=bool) if held is None else held
     rows = with_images(features, marks.label_ids, held, inside, chosen, images)
-    if held.any() and is_sparse(len(marks), marks.grid):
-        growth = grow_marks(subject.bank, points[torch.from_numpy(~held)], marks.label_ids[~held])
-        grown = np.zeros(len(rows.label_ids), dtype=np.int32)
-        grown[: len(marks)][held] = growth.at(points[torch.from_numpy(held)])[0].numpy()
-        rows = replace(rows, grown=grown)
     if not unmarked:
         return rows
     free = unmarked_points(subject.bank, marks, np.random.default_rng(seed))
@@ -161,12 +155,12 @@ class Learned:
 
     Args:
         network: The result.
-        growth_weight: How far grown strokes are to be believed beside it; the library's own where nothing was held back.
+        known_floor: Least output of its `known` for what resembles a mark; None where it has none.
         unknown_logit: Of what nobody taught; None where nothing was held back.
     """
 
     network: PointNetwork
-    growth_weight: float
+    known_floor: float | None
     unknown_logit: float | None
 
 
@@ -184,4 +178,5 @@ def learn(expression: str, cases: Sequence[CaseRows], card: ModelCard, tree: Lab
     state = start_state(network, config)
     loss = build_loss(expression, tree)
     fine_tune(state, rows, loss, tree, config, time.monotonic(), lambda _: None, bool, lambda _: None)
-    return Learned(state.best, state.growth_weight, state.thresholds.get(UNKNOWN))
+    floor = known_floor(state.best, rows.features[0, ~rows.mirrored], rows.unmarked)
+    return Learned(state.best, floor, state.thresholds.get(UNKNOWN))

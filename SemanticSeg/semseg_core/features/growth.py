@@ -16,6 +16,7 @@ from semseg_core.features.bank import FeatureBank
 from semseg_core.features.layout import MAPS_PER_CHANNEL
 from semseg_core.geometry import Grid
 from semseg_core.sparse.growth import grow
+from semseg_core.sparse.scribbles import SparseLabels
 
 SPARSE_SHARE = 0.05
 """Part of an image's voxels up to which its marks are strokes, from which something can grow; 40 slices of an organ are 0.3 %."""
@@ -57,21 +58,21 @@ def is_sparse(mark_count: int, grid: Grid) -> bool:
 
 
 def grow_marks(
-    bank: FeatureBank, points_ras: torch.Tensor, label_ids: np.ndarray, level: int = 0, check: Callable[[], None] = lambda: None
+    bank: FeatureBank, marks: SparseLabels, level: int = 0, check: Callable[[], None] = lambda: None
 ) -> Growth:
     """Grow marks over the image of a bank.
 
     Args:
         bank: Features of the image.
-        points_ras: (N, 3) float32, where the marks lie.
-        label_ids: (N,) their labels.
+        marks: On the image.
         level: Of the pyramid: 0 for each voxel, 1 for an eighth of them.
         check: Called several times a second; what it raises ends the work.
     """
     maps, grid = bank.levels[level].maps, bank.levels[level].grid
     image = maps[: len(MAPS_PER_CHANNEL) * bank.channel_count : len(MAPS_PER_CHANNEL)].cpu().numpy()
     seeds = np.zeros(grid.shape, dtype=np.int32)
-    seeds[tuple(_voxels(grid, points_ras).T.cpu().numpy())] = label_ids
+    points = torch.as_tensor(marks.grid.index_to_ras(marks.indices), dtype=torch.float32)
+    seeds[tuple(_voxels(grid, points).T.numpy())] = marks.label_ids
     grown = grow(image, seeds, grid.spacing_mm, check)
     return Growth(*(torch.as_tensor(part, device=maps.device) for part in (grown, (seeds > 0) & (level == 0))), grid)
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
 from semseg_core.features.bank import FeatureBank
-from semseg_core.features.growth import Growth, covered_leaves, grow_marks
+from semseg_core.features.growth import Growth, covered_leaves
 from semseg_core.labels.encode import leaf_ranges
-from semseg_core.labels.tree import LabelTree
-from semseg_core.sparse.scribbles import SparseLabels
+from semseg_core.models.model import Model
 
 CERTAIN = 30.0
 """What a mark itself adds to the logits of its label's leaves: e³⁰, no network says otherwise."""
+
+SLOPE, MOST = 2.5, 6.0
+"""Of the weight of grown marks, by the log odds that they and the network agree; and the most that it gets."""
+
+COMPARED, LEAST_COMPARED = 10_000, 100
+"""Random voxels of the body on which they are compared, and how many of them must resemble a mark."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,31 +38,19 @@ class GrownStrokes:
     weight: float
 
     @classmethod
-    def over(
-        cls,
-        bank: FeatureBank,
-        marks: SparseLabels,
-        tree: LabelTree,
-        weight: float,
-        level: int = 0,
-        check: Callable[[], None] = lambda: None,
-    ) -> GrownStrokes:
-        """Grow marks over the image of a bank.
+    def beside(cls, model: Model, growth: Growth, bank: FeatureBank) -> GrownStrokes:
+        """Marks that have grown, believed as far as they agree with a model's network.
 
         Args:
+            model: Learned from these marks; its network is on the bank's device.
+            growth: The marks, grown over the image of the bank.
             bank: Features of the image.
-            marks: All marks on it.
-            tree: Their tree.
-            weight: As in the model card.
-            level: As for `grow_marks`.
-            check: Called several times a second; what it raises ends the work.
         """
-        device = bank.depth.maps.device
-        points = torch.as_tensor(marks.grid.index_to_ras(marks.indices), dtype=torch.float32, device=device)
-        label_ids = [label.id for label in tree]
+        label_ids = [label.id for label in model.card.tree]
         ranges = torch.zeros(max(label_ids) + 1, 2, dtype=torch.int64)
-        ranges[label_ids] = torch.from_numpy(leaf_ranges(tree))
-        return cls(grow_marks(bank, points, marks.label_ids, level, check), ranges.to(device), weight)
+        ranges[label_ids] = torch.from_numpy(leaf_ranges(model.card.tree))
+        unweighted = cls(growth, ranges.to(bank.depth.maps.device), 0.0)
+        return replace(unweighted, weight=believable(_agreement(unweighted, model, bank)))
 
     def at(self, points_ras: torch.Tensor) -> SaidByStrokes:
         """What they say of points, (N, 3) float32, RAS millimetres."""
@@ -91,3 +85,34 @@ class SaidByStrokes:
         heard = logits + self.strokes.weight * covered
         heard += (logits.logsumexp(dim=1) - heard.logsumexp(dim=1))[:, None]
         return torch.where(self.marked[:, None], logits + CERTAIN * covered, heard)
+
+
+def believable(agreement: float) -> float:
+    """What grown marks add to logits, 0…`MOST`: none if they and the network agree on no more than half of the voxels.
+
+    Both learn from the same marks, but one what labels look like and the other what is joined; where they agree, both are
+    mostly right. With eight sets of strokes on seven images the share on which they agreed followed how often growing was right
+    (0.54…0.85 for 0.52…0.96), and none became worse: leaf Dice rose by 0.002…0.015 on three brains, by 0.003 and 0.010 on two
+    spines, by 0.03 and 0.06 on a CT and by 0.025 on an MR image of organs. The weight that suits strokes held back came out as
+    anything from 0 to 6 on one brain, by the draw of 300 marks.
+    """
+    if not 0.5 < agreement < 1.0:
+        return MOST if agreement >= 1.0 else 0.0
+    return min(MOST, SLOPE * math.log(agreement / (1.0 - agreement)))
+
+
+def _agreement(strokes: GrownStrokes, model: Model, bank: FeatureBank) -> float:
+    """Part of the familiar voxels of the body on which grown marks and the network agree; 0 if there are hardly any."""
+    device = bank.depth.maps.device
+    points = torch.as_tensor(bank.random_points(COMPARED, np.random.default_rng(0)), dtype=torch.float32, device=device)
+    network = model.network.eval()
+    with torch.inference_mode():
+        logits, known = network.decide(network.standardize(bank.sample(points)))
+    said = strokes.at(points)
+    asked = ~said.marked
+    if known is not None and model.card.known_floor is not None:
+        asked &= known >= model.card.known_floor
+    if int(asked.sum()) < LEAST_COMPARED:
+        return 0.0
+    covered = covered_leaves(strokes.ranges[said.label_ids[asked].long()], logits.shape[1])
+    return float(covered.gather(1, logits[asked].argmax(dim=1, keepdim=True)).double().mean())

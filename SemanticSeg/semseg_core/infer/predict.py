@@ -17,6 +17,7 @@ from semseg_core.data.intensity import normalize
 from semseg_core.data.volume import Volume
 from semseg_core.errors import CancelledError, InputError
 from semseg_core.features.bank import FeatureBank
+from semseg_core.features.growth import grow_marks
 from semseg_core.geometry import Grid
 from semseg_core.infer.applier import ROWS_AT_ONCE, Applier, slabs
 from semseg_core.infer.decode import BackOffDecoder, Decoder
@@ -115,7 +116,7 @@ def _grown(model: Model, bank: FeatureBank, marks: SparseLabels, cancelled: Call
         if cancelled():
             raise CancelledError("cancelled while strokes were grown; nothing was written")
 
-    return GrownStrokes.over(bank, marks, model.card.tree, model.card.growth_weight, check=check)
+    return GrownStrokes.beside(model, grow_marks(bank, marks, check=check), bank)
 
 
 def unfamiliar_share(network: PointNetwork, features: torch.Tensor, known_floor: float | None) -> float:

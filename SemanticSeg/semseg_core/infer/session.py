@@ -72,7 +72,7 @@ def predict_files(
         keep_paths = outputs.paths is not None
         result = predict(model, volume, decoder, torch_device, show, cancelled, keep_paths, everything)
     if result.stroke_voxels:
-        on_event(Note(f"the model was taught by strokes on this very image; its {result.stroke_voxels} painted voxels hold"))
+        on_event(Note(f"strokes on this very image taught the model: its {result.stroke_voxels} painted voxels hold, and grow"))
     on_event(Stage("Writing"))
     written: list[Path] = []
     if outputs.segmentation is not None:

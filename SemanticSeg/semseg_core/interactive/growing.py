@@ -8,9 +8,9 @@ import numpy as np
 
 from semseg_core.errors import CancelledError
 from semseg_core.features.bank import FeatureBank
-from semseg_core.features.growth import is_sparse
+from semseg_core.features.growth import Growth, grow_marks, is_sparse
 from semseg_core.infer.grown import GrownStrokes
-from semseg_core.labels.tree import LabelTree
+from semseg_core.models.model import Model
 from semseg_core.sparse.scribbles import SparseLabels
 
 
@@ -29,14 +29,15 @@ class GrowingStrokes:
         self.grown: GrownStrokes | None = None
         self._bank, self._level = bank, level
         self._marks: SparseLabels | None = None
+        self._growth: Growth | None = None
 
     def keep(self, marks: SparseLabels | None) -> None:
         """Forget what grew if a mark of it is not among these any more: what was taken back shall not go on."""
         if self._marks is not None and (marks is None or changed(self._marks, marks).any()):
-            self.grown = self._marks = None
+            self.grown = self._growth = self._marks = None
 
-    def renew(self, marks: SparseLabels | None, tree: LabelTree, weight: float, cancelled: Callable[[], bool]) -> None:
-        """Grow all marks, if they are not those that grew last.
+    def renew(self, marks: SparseLabels | None, model: Model, cancelled: Callable[[], bool]) -> None:
+        """Grow all marks, if they are not those that grew last; and find out how far they agree with a network by now.
 
         Raises:
             CancelledError: If `cancelled` said so.
@@ -46,9 +47,11 @@ class GrowingStrokes:
             if cancelled():
                 raise CancelledError("cancelled while strokes were grown")
 
-        if marks is not None and marks is not self._marks and is_sparse(len(marks), marks.grid):
-            self.grown = GrownStrokes.over(self._bank, marks, tree, weight, self._level, check)
-            self._marks = marks
+        if marks is None or not is_sparse(len(marks), marks.grid):
+            return
+        if self._growth is None or marks is not self._marks:
+            self._growth, self._marks = grow_marks(self._bank, marks, self._level, check), marks
+        self.grown = GrownStrokes.beside(model, self._growth, self._bank)
 
 
 def changed(marks: SparseLabels, earlier: SparseLabels | None) -> np.ndarray:

@@ -36,7 +36,6 @@ from semseg_core.models.transfer import TransferReport, transfer
 from semseg_core.sparse.scribbles import SparseLabels
 from semseg_core.train.aligning import aligned
 from semseg_core.train.config import Budget, TrainConfig
-from semseg_core.train.growth_weight import DEFAULT_WEIGHT
 from semseg_core.train.loop import RowDrawer, start_state, take_step
 from semseg_core.train.rows import CaseRows, combine, marks_points, mirrored_marks, sample_rows, with_images
 from semseg_core.train.scoring import known_floor
@@ -106,7 +105,7 @@ class InteractiveSession:
         self.grid = volume.grid
         self._volume = volume
         device = choose_device(self.config.device)
-        self._card = replace(starting_card([volume], tree, self.config, start), growth_weight=DEFAULT_WEIGHT)
+        self._card = starting_card([volume], tree, self.config, start)
         self._loss = build_loss(self._card.loss, tree).to(device)
         self._context = None if start is None else start.context
         self._images = mirror_images(tree) if self.config.mirror else {}
@@ -116,7 +115,7 @@ class InteractiveSession:
         network = network.to(device)
         self._first_landmarks = self._card.landmarks
         if start is not None:
-            self._card = replace(self._card, known_floor=start.card.known_floor, growth_weight=start.card.growth_weight)
+            self._card = replace(self._card, known_floor=start.card.known_floor)
             self._bank = placed(self._bank, network, self._card, cancelled)
         self._body = self._body_features()
         if not network.is_scaled:
@@ -304,7 +303,7 @@ class InteractiveSession:
             CancelledError: If `cancelled` said so.
         """
         if self._answering:
-            self._growing.renew(self._marks, self.tree, self._card.growth_weight, cancelled)
+            self._growing.renew(self._marks, Model(self._card, self._state.average), cancelled)
         return self._ask(self._applier(level, min_confidence, everything), on_fraction, cancelled)
 
     def slice_box(self, axis: int, index: int) -> Box:

@@ -41,7 +41,6 @@ class ModelCard:
         known_floor: Least output of the network's `known` at which a voxel resembles something that was marked; below, it stays
             unknown. None where the network cannot tell.
         unknown_logit: Logit of what nobody taught, beside those of the leaves (`open_softmax`). None where it is not known.
-        growth_weight: What grown strokes add to the logits of their labels, on the images they were drawn on.
         landmarks: Middles of labels in body coordinates, along R, A, S, by id; by them the body is found in other images.
         components: What stands for the normalized channels at all scales of the features, where there are very many.
     """
@@ -57,7 +56,6 @@ class ModelCard:
     context: ContextShape | None = None
     known_floor: float | None = None
     unknown_logit: float | None = None
-    growth_weight: float = 0.0
     landmarks: Mapping[int, tuple[float, float, float]] = field(default_factory=dict)
     components: Components | None = None
 
@@ -82,7 +80,6 @@ class ModelCard:
             "context": None if self.context is None else self.context.to_record(),
             "known_floor": self.known_floor,
             "unknown_logit": self.unknown_logit,
-            "growth_weight": self.growth_weight,
             "landmarks": {str(label_id): list(place) for label_id, place in self.landmarks.items()},
             "components": None if self.components is None else self.components.to_record(),
             "loss": self.loss,
@@ -129,7 +126,6 @@ class ModelCard:
                 context=None if context is None else ContextShape.from_record(context),
                 known_floor=None if floor is None else float(floor),
                 unknown_logit=None if unknown is None else float(unknown),
-                growth_weight=float(record.get("growth_weight", 0.0)),
                 landmarks={int(key): _place(place) for key, place in record.get("landmarks", {}).items()},
                 components=None if components is None else Components.from_record(components),
             )
@@ -144,8 +140,6 @@ class ModelCard:
         expected = card.feature_count
         if card.known_floor is not None and not (card.network.known and math.isfinite(card.known_floor)):
             raise ModelError(f"{what}: its known_floor {card.known_floor} is impossible; the file was altered, copy it anew")
-        if not 0.0 <= card.growth_weight < math.inf:
-            raise ModelError(f"{what}: its growth_weight {card.growth_weight} is impossible; the file was altered, copy it anew")
         if card.unknown_logit is not None and not math.isfinite(card.unknown_logit):
             raise ModelError(f"{what}: its unknown_logit {card.unknown_logit} is impossible; the file was altered, copy it anew")
         if card.network.direct not in (0, 0 if card.context is None else card.context.features):

@@ -79,8 +79,8 @@ def save_model(folder: Path, model: Model) -> None:
         card_file.write_text(text, encoding="utf-8", newline="\n")
         if model.strokes:
             files.enter_context(replacing(folder / STROKES, "model")).write_bytes(to_bytes(model.strokes))
-        else:
-            (folder / STROKES).unlink(missing_ok=True)  # those of an earlier model
+    if not model.strokes:
+        (folder / STROKES).unlink(missing_ok=True)  # those of an earlier model
 
 
 def load_model(path: str | Path) -> Model:

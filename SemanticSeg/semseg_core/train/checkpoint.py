@@ -24,7 +24,6 @@ NUMBERS = (
     "best_step",
     "dice",
     "thresholds",
-    "growth_weight",
     "averaged_from",
     "earlier_steps",
     "learning_from",

@@ -211,7 +211,6 @@ def learn_deeply(
         joint = start_joint(state.best, context, config)
         joint.seconds, joint.earlier_steps, joint.learning_from = earlier, state.step, state.learning_from
         joint.dice, joint.thresholds = state.dice, state.thresholds  # until it is scored
-        joint.growth_weight = state.growth_weight
     return go_deeper(
         joint,
         rows,
@@ -301,7 +300,6 @@ def go_deeper(
     point, context = state.best.point, state.best.context.to(device)
     final = start_state(point, config)
     final.earlier_steps = state.all_steps
-    final.growth_weight = state.growth_weight
     final.dice, final.thresholds = state.dice, state.thresholds  # until the last phase finds its own, if it is long enough
     if not stopped:
         on_event(Stage("Computing the context network's features"))

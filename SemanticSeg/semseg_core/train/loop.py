@@ -17,7 +17,6 @@ from semseg_core.labels.tree import LabelTree
 from semseg_core.models.network import PointNetwork
 from semseg_core.train.config import TrainConfig
 from semseg_core.train.events import EventSink, Progress, Score
-from semseg_core.train.growth_weight import DEFAULT_WEIGHT, GrowthTrust
 from semseg_core.train.optimizer import AdamW
 from semseg_core.train.rows import TrainingRows
 from semseg_core.train.scoring import HeldBackScorer
@@ -72,7 +71,6 @@ class TrainingState:
         best_step: Step of `best`.
         dice: Last held-back Dice by level, from before those strokes were trained on.
         thresholds: Recommended least confidence by level, from those strokes at that time.
-        growth_weight: How far grown marks are to be believed beside the network, from those strokes at that time.
         averaged_from: Step at which the average was begun, anew where the marks have changed.
         earlier_steps: Steps of the phases before this one, of the deep learner.
         learning_from: Seconds of the run at which learning began: images were read and described before.
@@ -91,7 +89,6 @@ class TrainingState:
     best_step: int = 0
     dice: dict[str, float] = field(default_factory=dict)
     thresholds: dict[str, float] = field(default_factory=dict)
-    growth_weight: float = DEFAULT_WEIGHT
     averaged_from: int = 0
     earlier_steps: int = 0
     learning_from: float = 0.0
@@ -146,7 +143,6 @@ def fine_tune(
     drawer = RowDrawer(rows, device)
     scored = rows.held & ~rows.mirrored
     scorer = HeldBackScorer(rows.features[0, scored].to(device), rows.targets[scored], tree)
-    trust = GrowthTrust.of(rows, tree, device)
     earlier = state.seconds
     reported = checkpointed = time.monotonic()
     timing_from = (state.step, time.monotonic())
@@ -165,7 +161,7 @@ def fine_tune(
         unmarked = drawer.draw_unmarked(round(config.unmarked_share * config.batch_size), state.generator)
         take_step(state, features, targets, unmarked, loss, config, _learning_rate(config, state), autocast)
         if state.planned_steps and state.step > TIMED_STEPS and state.step % max(1, state.planned_steps // SCORES) == 0:
-            _keep(state, scorer, trust, on_event)
+            _keep(state, scorer, on_event)
         if now - reported >= REPORT_EVERY_S and state.planned_steps:
             reported = now
             pace = (now - timing_from[1]) / max(1, state.step - timing_from[0])
@@ -177,7 +173,7 @@ def fine_tune(
     if stopped and state.step:
         on_checkpoint(state)  # before the last score, of which an uninterrupted run would not know
     if state.step and state.best_step != state.step:
-        _keep(state, scorer, trust, on_event)
+        _keep(state, scorer, on_event)
     done = state.step / state.planned_steps if stopped and state.planned_steps else float(over)
     on_event(Progress(done, state.seconds, 0.0, state.step))
     return stopped
@@ -305,7 +301,7 @@ def _cumulative(weights: torch.Tensor) -> torch.Tensor:
     return cumulative / cumulative[-1]
 
 
-def _keep(state: TrainingState, scorer: HeldBackScorer, trust: GrowthTrust, on_event: EventSink) -> None:
+def _keep(state: TrainingState, scorer: HeldBackScorer, on_event: EventSink) -> None:
     """Keep the averaged network as the result, unless it has become clearly worse on held-back strokes or broken."""
     dice = scorer(state.average) if _holding_back(state) else {}
     score = sum(dice.values()) / len(dice) if dice else state.best_score
@@ -316,5 +312,4 @@ def _keep(state: TrainingState, scorer: HeldBackScorer, trust: GrowthTrust, on_e
     if dice:
         state.best_score, state.dice = max(score, state.best_score), dice
         state.thresholds = scorer.thresholds(state.average)
-        state.growth_weight = trust(state.average)
         on_event(Score(state.step, state.loss, dice, keep))

@@ -12,9 +12,8 @@ import numpy as np
 import torch
 
 from semseg_core.data.volume import Volume
-from semseg_core.errors import CancelledError, InputError
+from semseg_core.errors import InputError
 from semseg_core.features.bank import FeatureBank
-from semseg_core.features.growth import grow_marks, is_sparse
 from semseg_core.features.variants import vary_intensities
 from semseg_core.labels.pairs import mirror_images
 from semseg_core.labels.tree import LabelTree
@@ -64,8 +63,6 @@ class TrainingRows:
         unmarked: (U, F) float32, features of voxels of the body that bear no mark; none where all of it is marked.
         places: What the N rows describe; none where not given.
         unmarked_places: What the U rows describe; none where not given.
-        grown: (N,) int64 positions of the labels that other strokes give held-back marks by growing; -1 where nothing grew or
-            where not given.
     """
 
     features: torch.Tensor
@@ -77,11 +74,6 @@ class TrainingRows:
     unmarked: torch.Tensor
     places: Places = field(default_factory=Places.none)
     unmarked_places: Places = field(default_factory=Places.none)
-    grown: torch.Tensor | None = None
-
-    def __post_init__(self) -> None:
-        if self.grown is None:
-            object.__setattr__(self, "grown", torch.full_like(self.targets, -1))
 
     @property
     def everywhere(self) -> bool:
@@ -102,7 +94,6 @@ class CaseRows:
         unmarked: (U, F) float32, of voxels of the body that bear no mark; none where not given.
         places: What the N rows describe; none where not given.
         unmarked_places: What the U rows describe; none where not given.
-        grown: (N,) labels that other strokes give held-back marks by growing; 0 where nothing grew or where not given.
     """
 
     features: torch.Tensor
@@ -113,13 +104,10 @@ class CaseRows:
     unmarked: torch.Tensor | None = None
     places: Places = field(default_factory=Places.none)
     unmarked_places: Places = field(default_factory=Places.none)
-    grown: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.mirrored is None:
             object.__setattr__(self, "mirrored", np.zeros(len(self.label_ids), dtype=bool))
-        if self.grown is None:
-            object.__setattr__(self, "grown", np.zeros(len(self.label_ids), dtype=np.int32))
         if self.unmarked is None:
             object.__setattr__(self, "unmarked", self.features.new_zeros(0, self.features.shape[-1]))
 
@@ -167,29 +155,12 @@ def case_rows(
     inside = bank.inside(points).cpu().numpy()
     rows = with_images(torch.stack(features), marks.label_ids, held, inside, chosen, images)
     free = unmarked_points(bank, everything, rng)
-    grown = np.zeros(len(rows.label_ids), dtype=np.int32)
-    if held.any() and is_sparse(len(everything), everything.grid):
-        grown[: len(marks)][held] = _foretold(bank, points, marks.label_ids, held, cancelled)
     return replace(
         rows,
-        grown=grown,
         unmarked=sample_sides(bank, free, bool(images)),
         places=Places.sides(points, points[torch.from_numpy(chosen)]),
         unmarked_places=Places.sides(*sides(free, bool(images))),
     )
-
-
-def _foretold(
-    bank: FeatureBank, points: torch.Tensor, label_ids: np.ndarray, held: np.ndarray, cancelled: Callable[[], bool]
-) -> np.ndarray:
-    """The labels that the other marks give held-back ones by growing."""
-
-    def check() -> None:
-        if cancelled():
-            raise CancelledError("cancelled while strokes were grown")
-
-    growth = grow_marks(bank, points[torch.from_numpy(~held)], label_ids[~held], check=check)
-    return growth.at(points[torch.from_numpy(held)])[0].cpu().numpy()
 
 
 def sample_rows(bank: FeatureBank, points_ras: torch.Tensor, chosen: np.ndarray) -> torch.Tensor:
@@ -288,7 +259,6 @@ def combine(cases: Sequence[CaseRows], tree: LabelTree, balance: float) -> Train
         names = ", ".join(tree.path(label_id) for label_id in marked)
         raise InputError(f"scribbles: only {names} is marked; mark something beside it, so that there is something to tell apart")
     inside = np.concatenate([case.inside for case in cases])
-    grown = np.concatenate([case.grown for case in cases])
     weights = [balanced_weights(case.label_ids, tree, balance) / len(cases) for case in cases]
     outside = max(1.0 - float(inside[label_ids == label_id].mean()) for label_id in marked)
     # Who labels air labels everything.
@@ -298,7 +268,6 @@ def combine(cases: Sequence[CaseRows], tree: LabelTree, balance: float) -> Train
         targets=torch.tensor([tree.position(label_id) for label_id in label_ids.tolist()], dtype=torch.int64),
         weights=torch.as_tensor(np.concatenate(weights)),
         held=torch.as_tensor(np.concatenate([case.held for case in cases])),
-        grown=torch.tensor([-1 if not label_id else tree.position(label_id) for label_id in grown.tolist()], dtype=torch.int64),
         outside=outside,
         mirrored=torch.as_tensor(np.concatenate([case.mirrored for case in cases])),
         unmarked=torch.cat([case.unmarked for case in cases])[known],

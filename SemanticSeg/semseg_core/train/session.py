@@ -156,7 +156,7 @@ def fine_tune_files(
     if len(rows.unmarked):
         marked = rows.features[0, ~rows.mirrored].to(device)
         card = replace(card, known_floor=known_floor(state.best, marked, rows.unmarked.to(device)))
-    card = replace(card, unknown_logit=state.thresholds.get(UNKNOWN), growth_weight=state.growth_weight)
+    card = replace(card, unknown_logit=state.thresholds.get(UNKNOWN))
     used = replace(config, variants=variants, precision="float32" if autocast is None else "bfloat16")
     summary = {**_summary(state, rows, loaded, used, report, device, stopped), "joint_steps": joint_steps}
     save_model(folder, Model(replace(card, training=summary), state.best, context, _strokes(loaded)))

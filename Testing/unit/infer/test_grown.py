@@ -10,15 +10,16 @@ import torch
 
 from semseg_core.data.intensity import normalize
 from semseg_core.data.volume import Volume
-from semseg_core.features.growth import Growth, is_sparse
+from semseg_core.features.growth import Growth, grow_marks, is_sparse
 from semseg_core.geometry import Grid
 from semseg_core.infer.decode import build_decoder
-from semseg_core.infer.grown import GrownStrokes
+from semseg_core.infer.grown import MOST, GrownStrokes, believable
 from semseg_core.infer.predict import Prediction, predict
 from semseg_core.labels.encode import ids_to_values, leaf_ranges
 from semseg_core.labels.tree import LabelTree
 from semseg_core.models.directory import load_model
 from semseg_core.models.model import Model, describe
+from semseg_core.sparse.scribbles import SparseLabels
 
 CPU = torch.device("cpu")
 GRID = Grid((1, 1, 4), np.eye(4))
@@ -83,8 +84,6 @@ def test_repainted_voxels_hold_although_the_network_knows_better(model: Model, p
     painted = tuple(marks.on(phantom.volume).indices.T)
     expected = ids_to_values(wrong, phantom.tree)
     np.testing.assert_array_equal(apply(lied, phantom.volume).values[painted], expected)
-    still = replace(lied, card=replace(model.card, growth_weight=0.0))
-    assert (apply(still, phantom.volume).values[painted] == expected).all()
 
 
 def test_another_image_is_answered_as_ever(model: Model, phantom) -> None:
@@ -97,12 +96,33 @@ def test_another_image_is_answered_as_ever(model: Model, phantom) -> None:
 def test_coarse_growth_marks_no_voxel_as_painted(model: Model, phantom) -> None:
     bank = describe(model.card, None, normalize(phantom.volume, model.card.rules))
     marks = model.strokes[0].on(phantom.volume)
-    fine, coarse = (GrownStrokes.over(bank, marks, phantom.tree, 1.0, level) for level in (0, 1))
-    assert int(fine.growth.marked.sum()) == len(marks)
-    assert not coarse.growth.marked.any()
-    assert coarse.growth.grid.voxel_count < fine.growth.grid.voxel_count / 4
+    fine, coarse = (grow_marks(bank, marks, level) for level in (0, 1))
+    assert int(fine.marked.sum()) == len(marks)
+    assert not coarse.marked.any()
+    assert coarse.grid.voxel_count < fine.grid.voxel_count / 4
     points = torch.as_tensor(marks.grid.index_to_ras(marks.indices), dtype=torch.float32)
-    np.testing.assert_array_equal(fine.growth.at(points)[0].numpy(), marks.label_ids)
+    np.testing.assert_array_equal(fine.at(points)[0].numpy(), marks.label_ids)
+
+
+def test_marks_are_believed_as_far_as_they_agree_with_the_network(model: Model, phantom) -> None:
+    bank = describe(model.card, None, normalize(phantom.volume, model.card.rules))
+    marks = model.strokes[0].on(phantom.volume)
+    right = GrownStrokes.beside(model, grow_marks(bank, marks), bank)
+    assert right.weight > 2.0
+    rng = np.random.default_rng(0)
+    shuffled = SparseLabels(marks.grid, marks.indices, rng.permutation(marks.label_ids))
+    assert GrownStrokes.beside(model, grow_marks(bank, shuffled), bank).weight == 0.0
+    unfamiliar = replace(model, card=replace(model.card, known_floor=1e6))
+    assert GrownStrokes.beside(unfamiliar, grow_marks(bank, marks), bank).weight == 0.0, "no voxel to compare them on"
+
+
+def test_the_weight_grows_with_agreement_between_nothing_and_the_most() -> None:
+    assert [believable(share) for share in (0.0, 0.3, 0.5)] == [0.0, 0.0, 0.0]
+    assert believable(0.75) == pytest.approx(2.5 * np.log(3.0))
+    shares = np.linspace(0.5, 1.0, 101)
+    weights = [believable(share) for share in shares]
+    assert weights == sorted(weights)
+    assert weights[-1] == believable(0.99) == MOST
 
 
 def test_strokes_are_sparse_and_segmentations_are_not() -> None:

@@ -160,6 +160,8 @@ def test_levels_and_certainty_give_inner_labels_and_unknown(model: Model, phanto
     leaf_side = np.select([np.isin(straight.values, (1, 2)), asked], [8, 7], 0)
     assert (sides.values == leaf_side)[asked].mean() > 0.98
     assert (sides.confidence >= straight.confidence - 1e-5)[asked & (sides.values == leaf_side)].all()
+    model = replace(model, strokes=())  # which leave nothing uncertain on the phantom
+    straight = apply(model, phantom.volume)
     certain = apply(model, phantom.volume, "auto", 0.9)
     assert {7, 8} & set(np.unique(certain.values))
     assert (certain.confidence[certain.values > 0] >= 0.9 - 1e-5).all()
