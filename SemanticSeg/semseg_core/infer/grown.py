@@ -29,11 +29,13 @@ class GrownStrokes:
 
     Args:
         growth: The marks, grown.
-        ranges: Half-open range of the leaves under each label, by its id, (largest id + 1, 2) int64.
+        label_ids: (P,) int64, of the tree, rising.
+        ranges: Half-open range of the leaves under each of them, (P, 2) int64.
         weight: What a grown mark adds to the logits of its label's leaves.
     """
 
     growth: Growth
+    label_ids: torch.Tensor
     ranges: torch.Tensor
     weight: float
 
@@ -46,16 +48,20 @@ class GrownStrokes:
             growth: The marks, grown over the image of the bank.
             bank: Features of the image.
         """
-        label_ids = [label.id for label in model.card.tree]
-        ranges = torch.zeros(max(label_ids) + 1, 2, dtype=torch.int64)
-        ranges[label_ids] = torch.from_numpy(leaf_ranges(model.card.tree))
-        unweighted = cls(growth, ranges.to(bank.depth.maps.device), 0.0)
+        label_ids = np.array([label.id for label in model.card.tree])
+        rising, device = np.argsort(label_ids), bank.depth.maps.device
+        arrays = (torch.as_tensor(array[rising], device=device) for array in (label_ids, leaf_ranges(model.card.tree)))
+        unweighted = cls(growth, *arrays, weight=0.0)
         return replace(unweighted, weight=believable(_agreement(unweighted, model, bank)))
 
     def at(self, points_ras: torch.Tensor) -> SaidByStrokes:
         """What they say of points, (N, 3) float32, RAS millimetres."""
         label_ids, marked = self.growth.at(points_ras)
         return SaidByStrokes(self, label_ids, marked)
+
+    def covered(self, label_ids: torch.Tensor, leaf_count: int) -> torch.Tensor:
+        """Which leaves labels cover, (N, L) bool."""
+        return covered_leaves(self.ranges[torch.searchsorted(self.label_ids, label_ids.long())], leaf_count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +87,7 @@ class SaidByStrokes:
 
         Their `logsumexp` stays what it was, but at marks: what grew says which leaf it is, not whether it is any.
         """
-        covered = covered_leaves(self.strokes.ranges[self.label_ids.long()], logits.shape[1])
+        covered = self.strokes.covered(self.label_ids, logits.shape[1])
         heard = logits + self.strokes.weight * covered
         heard += (logits.logsumexp(dim=1) - heard.logsumexp(dim=1))[:, None]
         return torch.where(self.marked[:, None], logits + CERTAIN * covered, heard)
@@ -114,5 +120,5 @@ def _agreement(strokes: GrownStrokes, model: Model, bank: FeatureBank) -> float:
         asked &= known >= model.card.known_floor
     if int(asked.sum()) < LEAST_COMPARED:
         return 0.0
-    covered = covered_leaves(strokes.ranges[said.label_ids[asked].long()], logits.shape[1])
+    covered = strokes.covered(said.label_ids[asked], logits.shape[1])
     return float(covered.gather(1, logits[asked].argmax(dim=1, keepdim=True)).double().mean())

@@ -51,9 +51,14 @@ class Strokes:
 
 
 def strokes_on(strokes: Sequence[Strokes], volume: Volume) -> SparseLabels | None:
-    """The strokes on an image; None if it is none of those that were scribbled on."""
+    """All strokes on an image, of several on one voxel the last; None if it is none of those that were scribbled on."""
     checksum = _checksum(volume) if strokes else ""
-    return next((each.on(volume) for each in strokes if each.checksum == checksum), None)
+    found = [each.on(volume) for each in strokes if each.checksum == checksum]
+    if not found:
+        return None
+    indices, label_ids = (np.concatenate([getattr(each, name) for each in found[::-1]]) for name in ("indices", "label_ids"))
+    first = np.unique(np.ravel_multi_index(indices.T, volume.grid.shape), return_index=True)[1]
+    return SparseLabels(volume.grid, indices[first], label_ids[first])
 
 
 def _checksum(volume: Volume) -> str:
@@ -74,8 +79,12 @@ def to_bytes(strokes: Sequence[Strokes]) -> bytes:
     """The contents of `strokes.safetensors`."""
     from safetensors.numpy import save
 
-    tensors = {f"{each.checksum}.{name}": getattr(each, name) for each in strokes for name in ("indices", "label_ids")}
-    return save({name: np.ascontiguousarray(tensor, dtype=np.int32) for name, tensor in tensors.items()})
+    tensors = {
+        f"{number:06}.{each.checksum}.{name}": np.ascontiguousarray(getattr(each, name), dtype=np.int32)
+        for number, each in enumerate(strokes)
+        for name in ("indices", "label_ids")
+    }
+    return save(tensors)
 
 
 def read_strokes(folder: Path, tree: LabelTree) -> tuple[Strokes, ...]:
@@ -93,8 +102,8 @@ def read_strokes(folder: Path, tree: LabelTree) -> tuple[Strokes, ...]:
     try:
         tensors = load(require_file(path, "strokes").read_bytes())
         found = tuple(
-            Strokes(checksum, tensors[f"{checksum}.indices"], tensors[f"{checksum}.label_ids"])
-            for checksum in sorted({name.partition(".")[0] for name in tensors})
+            Strokes(key.partition(".")[2], tensors[f"{key}.indices"], tensors[f"{key}.label_ids"])
+            for key in sorted({name.rpartition(".")[0] for name in tensors})
         )
         for each in found:
             _require_sound(each, tree)

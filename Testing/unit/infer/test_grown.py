@@ -35,11 +35,10 @@ def apply(model: Model, volume: Volume, level: str = "leaf", threshold: float = 
 
 
 def strokes(tree: LabelTree, label_ids: list[int], marked: list[bool], weight: float) -> GrownStrokes:
-    ranges = torch.zeros(max(label.id for label in tree) + 1, 2, dtype=torch.int64)
-    ranges[[label.id for label in tree]] = torch.from_numpy(leaf_ranges(tree))
+    ids = torch.tensor([label.id for label in tree])
     shape = (1, 1, len(label_ids))
     growth = Growth(torch.tensor(label_ids, dtype=torch.int32).view(shape), torch.tensor(marked).view(shape), GRID)
-    return GrownStrokes(growth, ranges, weight)
+    return GrownStrokes(growth, ids.sort().values, torch.from_numpy(leaf_ranges(tree))[ids.argsort()], weight)
 
 
 def test_what_grew_is_added_to_the_leaves_under_it(brain_tree: LabelTree) -> None:

@@ -76,6 +76,15 @@ def test_another_place_is_the_same_image_and_another_voxel_is_not(volume: Volume
     assert strokes_on((), volume) is None
 
 
+def test_several_drawings_on_one_image_are_one_and_the_last_counts(
+    make_model: Callable, brain_tree: LabelTree, volume: Volume, marks: SparseLabels, tmp_path: Path
+) -> None:
+    leaf = brain_tree.leaves[-1].id
+    more = SparseLabels(GRID, np.array([[2, 1, 4], [0, 0, 1]]), np.array([leaf, leaf]))
+    save_model(tmp_path, replace(make_model(brain_tree), strokes=(Strokes.of(volume, marks), Strokes.of(volume, more))))
+    assert places(strokes_on(load_model(tmp_path).strokes, volume)) == places(marks) | places(more)
+
+
 def test_they_lie_beside_the_model_and_do_not_travel(
     make_model: Callable, brain_tree: LabelTree, volume: Volume, marks: SparseLabels, tmp_path: Path
 ) -> None:
