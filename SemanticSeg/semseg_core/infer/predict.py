@@ -20,6 +20,7 @@ from semseg_core.features.bank import FeatureBank
 from semseg_core.features.growth import grow_marks
 from semseg_core.geometry import Grid
 from semseg_core.infer.applier import ROWS_AT_ONCE, Applier, slabs
+from semseg_core.infer.crumbs import crumbs
 from semseg_core.infer.decode import BackOffDecoder, Decoder
 from semseg_core.infer.grown import GrownStrokes
 from semseg_core.infer.placing import placed
@@ -94,6 +95,7 @@ def predict(
     applier = Applier(bank, model.network, decoder.to(device), volume.grid, model.card.everywhere, floor, unknown, grown)
     ids = np.zeros(volume.grid.shape, dtype=np.int32)
     confidence = np.zeros(volume.grid.shape, dtype=np.float32)
+    likeliest = np.zeros(volume.grid.shape, dtype=np.int32)
     recorder = PathRecorder(model.card.tree, volume.grid, device) if keep_paths else None
     with torch.inference_mode():
         for box in slabs(volume.grid):
@@ -102,9 +104,16 @@ def predict(
                 answers = applier.decoder(probabilities)
                 ids[start:stop].reshape(-1)[voxels] = answers.label_ids.cpu().numpy()
                 confidence[start:stop].reshape(-1)[voxels] = answers.confidence.cpu().numpy()
+                likeliest[start:stop].reshape(-1)[voxels] = probabilities.argmax(dim=1).cpu().numpy() + 1
                 if recorder is not None:
                     recorder.add(start, voxels, probabilities)
             on_fraction(stop / volume.grid.shape[0])
+    if floor is not None:
+        # By the likeliest leaves, so that it is the same voxels whatever level and certainty are asked for.
+        crumbling = crumbs(likeliest, None if marks is None else marks.indices)
+        ids[crumbling], confidence[crumbling] = 0, 0.0
+        if recorder is not None:
+            recorder.leave_out(crumbling)
     paths = None if recorder is None else recorder.paths()
     share = 0.0 if model.card.known_floor is None else _unfamiliar_share(model, bank)
     values, marked = ids_to_values(ids, model.card.tree), 0 if marks is None else len(marks)
@@ -161,6 +170,11 @@ class PathRecorder:
         rows = self._decoder.paths(probabilities)
         self._leaves[start:].reshape(-1)[voxels] = rows.leaves.cpu().numpy()
         self._shares[:, start:].reshape(len(self._shares), -1)[:, voxels] = rows.shares.cpu().numpy()
+
+    def leave_out(self, voxels: np.ndarray) -> None:
+        """Make voxels, (D, H, W) bool, unknown again."""
+        self._leaves[voxels] = 0
+        self._shares[:, voxels] = 0
 
     def paths(self) -> AnswerPaths:
         """What was gathered; voxels never asked about are unknown."""

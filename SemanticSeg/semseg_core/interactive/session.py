@@ -20,6 +20,7 @@ from semseg_core.errors import InputError, ModelError
 from semseg_core.features.growth import is_sparse
 from semseg_core.geometry import Grid
 from semseg_core.infer.applier import Applier
+from semseg_core.infer.crumbs import crumbs
 from semseg_core.infer.decode import Decoder, build_decoder
 from semseg_core.infer.placing import placed
 from semseg_core.infer.predict import unfamiliar_share
@@ -39,7 +40,7 @@ from semseg_core.train.config import Budget, TrainConfig
 from semseg_core.train.loop import RowDrawer, start_state, take_step
 from semseg_core.train.rows import CaseRows, combine, marks_points, mirrored_marks, sample_rows, with_images
 from semseg_core.train.scoring import known_floor
-from semseg_core.train.start import starting_card, starting_network
+from semseg_core.train.start import require_two_leaves, starting_card, starting_network
 
 SCALING_VOXELS = 20_000
 """Voxels that stand for the body: they scale the features, and teach what resembles no mark."""
@@ -100,7 +101,7 @@ class InteractiveSession:
         start: Model | None = None,
         cancelled: Callable[[], bool] = bool,
     ) -> None:
-        _require_two_leaves(tree)
+        require_two_leaves(tree)
         self.config = config or TrainConfig()
         self.grid = volume.grid
         self._volume = volume
@@ -154,7 +155,7 @@ class InteractiveSession:
         Returns:
             What of the network was taken over; None if nothing was learned, or nothing matches.
         """
-        _require_two_leaves(tree)
+        require_two_leaves(tree)
         report = None
         self._settled = self._settled or self._state.step >= FIRST_STEPS
         if self._answering:
@@ -304,7 +305,12 @@ class InteractiveSession:
         """
         if self._answering:
             self._growing.renew(self._marks, Model(self._card, self._state.average), cancelled)
-        return self._ask(self._applier(level, min_confidence, everything), on_fraction, cancelled)
+        applier = self._applier(level, min_confidence, everything)
+        values, confidence = self._ask(applier, on_fraction, cancelled)
+        if applier.known_floor is not None:
+            crumbling = crumbs(values, None if self._marks is None else self._marks.indices)
+            values[crumbling], confidence[crumbling] = 0, 0.0
+        return values, confidence
 
     def slice_box(self, axis: int, index: int) -> Box:
         """The box of one slice, across axis 0 (k), 1 (j) or 2 (i).
@@ -392,8 +398,3 @@ class InteractiveSession:
         if not self._images:
             return self._bank.sample(ras)
         return torch.cat([self._bank.sample(ras[::2]), self._bank.sample_mirrored(ras[1::2])])
-
-
-def _require_two_leaves(tree: LabelTree) -> None:
-    if len(tree.leaves) < 2:
-        raise InputError(f"label tree '{tree.title}': has {len(tree.leaves)} leaf; there must be two to tell apart")

@@ -49,7 +49,7 @@ from semseg_core.train.events import Done, EventSink, Kept, Note, Progress, Stag
 from semseg_core.train.loop import TrainingState, fine_tune, start_state
 from semseg_core.train.rows import TrainingRows, case_rows, combine
 from semseg_core.train.scoring import UNKNOWN, known_floor
-from semseg_core.train.start import starting_card, starting_network
+from semseg_core.train.start import require_two_leaves, starting_card, starting_network
 
 VARIANTS = 1
 """Intensity variants of each case where the budget allows. On three IXI subjects none, one and two gave leaf Dice 0.593, 0.589
@@ -100,8 +100,7 @@ def fine_tune_files(
     started = time.monotonic()
     if not cases:
         raise InputError("fine-tuning: no case was given; add --case IMAGE=SCRIBBLES")
-    if len(tree.leaves) < 2:
-        raise InputError(f"label tree '{tree.title}': has {len(tree.leaves)} leaf; a model needs at least two to tell apart")
+    require_two_leaves(tree)
     device = choose_device(config.device)
     loss = build_loss(config.loss or DEFAULT_LOSS, tree).to(device)
     folder = require_model_directory(output)

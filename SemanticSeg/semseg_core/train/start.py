@@ -11,7 +11,7 @@ import torch
 from semseg_core.data.intensity import IntensityRule, choose_rules, normalize
 from semseg_core.data.resample import anatomical_grid, anatomical_spacing, resample
 from semseg_core.data.volume import Volume
-from semseg_core.errors import ModelError
+from semseg_core.errors import InputError, ModelError
 from semseg_core.features.anatomy import foreground_mask, is_masked
 from semseg_core.features.components import MOST, Components, principal_components
 from semseg_core.features.layout import COORDINATES
@@ -28,6 +28,12 @@ SAMPLES = 20_000
 
 COARSER = 2.0
 """Spacing at which they are found, in working spacings."""
+
+
+def require_two_leaves(tree: LabelTree) -> None:
+    """Raises InputError for a tree under which there is nothing to tell apart."""
+    if len(tree.leaves) < 2:
+        raise InputError(f"label tree '{tree.title}': has {len(tree.leaves)} leaf; a model needs at least two to tell apart")
 
 
 def starting_card(volumes: Sequence[Volume], tree: LabelTree, config: TrainConfig, earlier: Model | None) -> ModelCard:

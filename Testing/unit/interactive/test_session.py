@@ -138,7 +138,7 @@ def test_what_is_asked_too_early_or_wrongly_is_told(new: Callable, first_marks: 
         session.set_marks(SparseLabels(Grid((4, 4, 4), np.eye(4)), np.zeros((1, 3)), np.array([3])))
     with pytest.raises(InputError, match="only /head/left/left core is marked"):
         session.set_marks(first_marks.subset(first_marks.label_ids == 3))
-    with pytest.raises(InputError, match="must be two"):
+    with pytest.raises(InputError, match="at least two"):
         session.set_tree(LabelTree(phantom.tree.labels[:1]))
 
 
