@@ -353,9 +353,9 @@ class ResultsLogic:
             self._changedSoon.request()
 
     def _showOwn(self) -> None:
-        """Show the result of the chosen volume: each has its own. What a deleted volume leaves stays."""
+        """Show the result of the chosen volume: each has its own. What a deleted volume leaves stays, and what a scene brings."""
         volume = self._parameters.volume
-        if volume is not None:
+        if volume is not None and not self._scene.IsImporting():
             self._parameters.result = _resultOf(self._scene, volume)
 
     def _followVolume(self, volume: slicer.vtkMRMLVolumeNode | None) -> None:

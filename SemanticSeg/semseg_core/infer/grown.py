@@ -19,6 +19,13 @@ CERTAIN = 30.0
 SLOPE, MOST = 2.5, 6.0
 """Of the weight of grown marks, by the log odds that they and the network agree; and the most that it gets."""
 
+SHARED = 0.2
+"""How much less certain both are together than independent witnesses, by the weight of one: they learned from the same strokes.
+
+Of 0, 0.1, 0.2, 0.3 and 0.5 it brings confidence nearest to the part that is right: 0.058 from it in the mean over five sets of
+strokes on four images, 0.063 with 0; the network alone 0.057. No answer depends on it.
+"""
+
 COMPARED, LEAST_COMPARED = 10_000, 100
 """Random voxels of the body on which they are compared, and how many of them must resemble a mark."""
 
@@ -88,7 +95,7 @@ class SaidByStrokes:
         Their `logsumexp` stays what it was, but at marks: what grew says which leaf it is, not whether it is any.
         """
         covered = self.strokes.covered(self.label_ids, logits.shape[1])
-        heard = logits + self.strokes.weight * covered
+        heard = (logits + self.strokes.weight * covered) / (1.0 + SHARED * self.strokes.weight)
         heard += (logits.logsumexp(dim=1) - heard.logsumexp(dim=1))[:, None]
         return torch.where(self.marked[:, None], logits + CERTAIN * covered, heard)
 

@@ -13,7 +13,7 @@ from semseg_core.data.volume import Volume
 from semseg_core.features.growth import Growth, grow_marks, is_sparse
 from semseg_core.geometry import Grid
 from semseg_core.infer.decode import build_decoder
-from semseg_core.infer.grown import MOST, GrownStrokes, believable
+from semseg_core.infer.grown import MOST, SHARED, GrownStrokes, believable
 from semseg_core.infer.predict import Prediction, predict
 from semseg_core.labels.encode import ids_to_values, leaf_ranges
 from semseg_core.labels.tree import LabelTree
@@ -49,7 +49,7 @@ def test_what_grew_is_added_to_the_leaves_under_it(brain_tree: LabelTree) -> Non
     points = torch.tensor([[0.2, 0.0, 0.0], [1.0, 0.4, 0.0], [2.4, 0.0, 0.0], [3.0, 0.0, 0.0]])
     logits = torch.randn(4, len(brain_tree.leaves), generator=torch.Generator().manual_seed(0))
     heard = said.at(points).added_to(logits)
-    added = heard - logits
+    added = (1.0 + 2.0 * SHARED) * heard - logits
     expected = torch.zeros_like(logits)
     expected[0, 0] = expected[1, -1] = 2.0
     expected[2, torch.tensor(under)] = 2.0
